@@ -1,0 +1,189 @@
+# Doorstep. `make` builds, `make demo` shows, `make check` runs everything; each first installs what is missing
+# (packaging/setup.sh; DOORSTEP_SETUP=skip goes on without). tests/README.md says what each gate holds.
+#
+#   BUILD=FOLDER      where everything made goes (build)
+#   VARIANT=NAME      release, dev (plain code, for the gates), asan (address and undefined-behaviour sanitizers), clang
+#   SOURCES='a.c b.c' only these sources, while the rest of the tree does not compile
+
+BUILD   ?= build
+VARIANT ?= release
+B       := $(BUILD)/$(VARIANT)
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+PYTHON  := /usr/bin/python3
+
+PARTS   := common proto client daemon
+SOURCES ?= $(sort $(wildcard $(PARTS:%=%/*.c)))
+HEADERS := $(sort $(wildcard $(PARTS:%=%/*.h) tests/support/*.h))
+
+# The three rings. Pure: no I/O, no allocation but by what is passed in. Shell: curl, HTTP, threads, signals, files,
+# main. All the rest is the store ring: SQLite, zlib, msgpack, and no clock, randomness, file or socket of its own.
+PURE_RING := $(filter \
+	common/id.c common/moment.c common/schema.c common/schema_doorstep.c common/value.c common/interval.c \
+	common/merge.c common/status.c \
+	common/set.c common/utf8.c proto/scan.c \
+	client/engine.c, $(SOURCES))
+SHELL_RING := $(filter \
+	common/settings.c common/print.c common/env_posix.c common/files.c \
+	common/command.c common/table.c client/main.c client/cmd%.c client/transport.c client/agent.c client/keys.c client/doorstep.c \
+	daemon/main.c daemon/cmd%.c daemon/https.c daemon/gate.c daemon/tls.c daemon/writer.c daemon/serve.c daemon/desk.c, $(SOURCES))
+STORE_RING := $(filter-out $(PURE_RING) $(SHELL_RING), $(SOURCES))
+
+UNIT_TESTS  := $(sort $(wildcard tests/unit/test_*.c))
+STORE_TESTS := $(sort $(wildcard tests/store/test_*.c))
+SIM_TESTS   := $(sort $(wildcard tests/sim/test_*.c))
+E2E_TESTS   := $(sort $(wildcard tests/e2e/test_*.py))
+SUPPORT     := $(sort $(wildcard tests/support/*.c))
+C_TESTS     := $(UNIT_TESTS) $(STORE_TESTS) $(SIM_TESTS)
+
+# pkg-config may be missing until the set-up ran: then these are empty, and the targets that set up call make anew.
+PACKAGES := sqlite3 zlib libcurl libmicrohttpd gnutls libsodium jansson \
+	$(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+SYSTEM   := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
+LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wcast-qual -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wswitch-enum -Wnull-dereference -Werror
+LANGUAGE := -std=c11 -D_GNU_SOURCE -I. $(SYSTEM) $(WARN)
+
+# Assertions stay on in every variant: NDEBUG is never defined.
+CFLAGS_release := -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS_dev     := -O1 -g -fno-stack-protector -U_FORTIFY_SOURCE
+# gcc follows the sanitizers' own branches and warns of null pointers and unset variables that no run can meet; the other
+# variants keep both warnings.
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-Wno-null-dereference -Wno-maybe-uninitialized
+CFLAGS_clang   := -O1 -g
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+LDFLAGS_asan    := -fsanitize=address,undefined
+ifeq ($(origin CC),default)
+CC := $(if $(filter clang,$(VARIANT)),clang,gcc)
+endif
+ALL_CFLAGS  = $(LANGUAGE) -MMD -MP $(CFLAGS_$(VARIANT)) $(CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
+
+objects = $(patsubst %.c,$B/%.o,$(1))
+MAINS  := client/main.c daemon/main.c
+CORE   := $(filter-out $(MAINS), $(SOURCES))
+LIBRARY := $(filter common/% proto/% client/%, $(filter-out client/cmd%.c, $(CORE)))
+PROGRAMS := $(if $(filter client/main.c,$(SOURCES)),$B/doorstep) $(if $(filter daemon/main.c,$(SOURCES)),$B/doorstepd)
+
+# make check hands its gates to tests/run.sh, which calls make by this name (a line with the usual one would run under
+# make -n too).
+AGAIN = make --no-print-directory -j$(JOBS) $(MAKEOVERRIDES)
+RUN   = DOORSTEP_BUILD='$(abspath $(BUILD))' tests/run.sh $(BUILD)/logs
+# tap:NAME:COMMAND for each test program of $(2), built as variant $(1).
+runners = $(foreach t,$(2),'tap:$(patsubst tests/%.c,%,$t):$(BUILD)/$(1)/$(t:.c=)')
+python_runners = $(foreach t,$(E2E_TESTS),'tap:$(patsubst tests/%.py,%,$t):$(PYTHON) $t')
+
+.PHONY: all programs objects tests sims check suites demo setup unit store e2e sim lint tidy cppcheck analyze purity \
+	includes headers warnings style install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: setup
+	@$(MAKE) --no-print-directory programs
+setup:
+	@packaging/setup.sh
+
+ifeq ($(VARIANT),release)
+programs: $(PROGRAMS:$B/%=$(BUILD)/%) $B/libdoorstep.a
+$(BUILD)/doorstep $(BUILD)/doorstepd: $(BUILD)/%: $B/%
+	@ln -sf release/$* $@
+else
+programs: $(PROGRAMS) $B/libdoorstep.a
+endif
+objects: $(call objects,$(SOURCES))
+tests: $(patsubst %.c,$B/%,$(UNIT_TESTS) $(STORE_TESTS))
+sims: $(patsubst %.c,$B/%,$(SIM_TESTS))
+
+# Objects, archives, programs, test programs.
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+# An archive is made anew, so that a source that is gone leaves it too.
+archive = @mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+$B/libdoorstep.a: $(call objects,$(LIBRARY))
+	$(archive)
+$B/libcore.a: $(call objects,$(CORE))
+	$(archive)
+$B/libsupport.a: $(call objects,$(SUPPORT))
+	$(archive)
+$B/pure.a: $(call objects,$(PURE_RING))
+	$(archive)
+$B/store.a: $(call objects,$(STORE_RING))
+	$(archive)
+$B/doorstep: $(call objects,client/main.c $(filter client/cmd%.c,$(SOURCES))) $B/libdoorstep.a
+	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
+$B/doorstepd: $(call objects,$(filter common/% proto/% daemon/%,$(SOURCES)))
+	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
+$B/tests/%: $B/tests/%.o $B/libsupport.a $B/libcore.a
+	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka $(LIBS) -o $@
+
+# Suites by themselves, in the variant asked for.
+unit: $(patsubst %.c,$B/%,$(UNIT_TESTS))
+	@$(RUN) $(call runners,$(VARIANT),$(UNIT_TESTS))
+store: $(patsubst %.c,$B/%,$(STORE_TESTS))
+	@$(RUN) $(call runners,$(VARIANT),$(STORE_TESTS))
+sim: sims
+	@$(RUN) $(call runners,$(VARIANT),$(SIM_TESTS))
+e2e: programs
+	@$(RUN) $(python_runners)
+
+check: setup
+	@$(MAKE) --no-print-directory suites
+suites:
+	@$(RUN) \
+		'gate:compiles:$(AGAIN) -k VARIANT=release programs sims' \
+		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan tests' \
+		$(foreach g,warnings includes headers purity style cppcheck tidy,'gate:$g:$(AGAIN) $g') \
+		'tap:lint/test_gates:tests/lint/test_gates.sh' \
+		$(call runners,asan,$(UNIT_TESTS) $(STORE_TESTS)) \
+		$(call runners,release,$(SIM_TESTS)) \
+		$(python_runners)
+
+demo: setup
+	@$(MAKE) --no-print-directory programs
+	@DOORSTEP_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/demo/demo.py
+
+# Gates. Each is silent where it has nothing to say.
+EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT)
+EACH    := xargs -r -P $(JOBS)
+
+includes:
+	@awk -f tests/lint/includes.awk $(EVERY_C) $(HEADERS) /dev/null
+headers:
+	@printf '%s\n' $(HEADERS) | FLAGS='$(LANGUAGE)' $(EACH) -n 8 tests/lint/headers.sh
+warnings:
+	@printf '%s\n' $(EVERY_C) | $(EACH) -n 8 clang $(LANGUAGE) -O1 -fsyntax-only
+purity:
+	@$(MAKE) --no-print-directory VARIANT=dev $(BUILD)/dev/pure.a $(BUILD)/dev/store.a >/dev/null
+	@tests/lint/rings.sh pure $(BUILD)/dev/pure.a
+	@tests/lint/rings.sh store $(BUILD)/dev/store.a
+style:
+	@tests/lint/style.sh $(EVERY_C) $(HEADERS)
+	@$(MAKE) --no-print-directory VARIANT=dev objects >/dev/null
+	@tests/lint/globals.sh $(SOURCES:%.c=$(BUILD)/dev/%.o)
+
+# lint is all of it; make check leaves out the slow analyzer.
+lint: cppcheck tidy analyze
+cppcheck:
+	@tests/lint/cppcheck.sh $(BUILD)/cppcheck $(JOBS) $(SOURCES)
+tidy:
+	@FLAGS='$(LANGUAGE)' tests/lint/tidy.sh $(BUILD)/tidy $(JOBS) $(SOURCES)
+analyze:
+	@printf '%s\n' $(SOURCES) | $(EACH) -I{} $(CC) $(LANGUAGE) -O1 -fanalyzer -c {} -o /dev/null
+
+# The public header names others of ours from the root, so they are installed under a folder that stands for the root.
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $B/doorstep $(DESTDIR)$(PREFIX)/bin/doorstep
+	install -m 755 $B/doorstepd $(DESTDIR)$(PREFIX)/sbin/doorstepd
+	install -m 644 $B/libdoorstep.a $(DESTDIR)$(PREFIX)/lib/libdoorstep.a
+	for h in $$($(CC) $(LANGUAGE) -MM client/doorstep.h | tr -d '\\' | cut -d: -f2-); do \
+		install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/doorstep/$$h || exit 1; done
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

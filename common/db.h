@@ -1,0 +1,63 @@
+/* db.h - small helpers over SQLite, the same on both sides. Store ring.
+ *
+ * A struct db is one connection with its prepared statements: a statement is
+ * prepared once per SQL text (the pointer to a string with a stable address, or
+ * equal text) and kept until the connection closes. One thread at a time.
+ * Result codes of SQLite become ST_BUSY, ST_FULL, ST_NOMEM, ST_CORRUPT, or ST_IO.
+ */
+#ifndef COMMON_DB_H
+#define COMMON_DB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/id.h"
+#include "common/status.h"
+#include "common/value.h"
+
+struct db_cached;
+struct db {
+	sqlite3 *handle;
+	struct db_cached *cache; /* hash by SQL text */
+	size_t cache_size;
+	bool failed; /* an fsync failed: close and open again, never go on (STYLE.md) */
+};
+
+/* Opens or creates path (":memory:" too) through the VFS named (NULL = default):
+ * WAL, synchronous=FULL, foreign_keys=ON, 5 s busy timeout, wal_autocheckpoint=0,
+ * no checkpoint on close, trusted_schema off, defensive off (triggers are ours),
+ * secure_delete on, temp_store memory. create: may it be made? ST_NOT_FOUND. */
+enum status db_open(struct db *db, const char *path, const char *vfs, bool create) MUST_CHECK;
+void db_close(struct db *db);
+
+enum status db_status(struct db *db, int sqlite_code);
+
+/* One or more statements without parameters. */
+enum status db_exec(struct db *db, const char *sql) MUST_CHECK;
+
+/* A prepared statement, reset and unbound, owned by the cache: bind, step to the
+ * end or call db_done. NULL on failure, with *status_out set. */
+sqlite3_stmt *db_prepare(struct db *db, const char *sql, enum status *status_out);
+void db_done(sqlite3_stmt *stmt); /* reset and clear bindings; NULL is fine */
+
+void db_bind_id(sqlite3_stmt *stmt, int at, const struct id *id);       /* as 36-character text */
+void db_bind_id_blob(sqlite3_stmt *stmt, int at, const struct id *id);  /* as 16 bytes, static */
+void db_bind_value(sqlite3_stmt *stmt, int at, const struct value *value); /* text static: must live until step */
+bool db_column_id(sqlite3_stmt *stmt, int at, struct id *id_out);       /* from text or blob; false = no id */
+struct value db_column_value(sqlite3_stmt *stmt, int at); /* text lives until the next step */
+int64_t db_column_int(sqlite3_stmt *stmt, int at);
+
+/* Step once. *row_out: is there a row? After the last one the statement is reset. */
+enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out) MUST_CHECK;
+/* Run a statement that returns no row, then db_done it. */
+enum status db_run(struct db *db, sqlite3_stmt *stmt) MUST_CHECK;
+
+enum status db_begin(struct db *db) MUST_CHECK;  /* BEGIN IMMEDIATE */
+enum status db_begin_read(struct db *db) MUST_CHECK;
+/* On failure rolled back. */
+enum status db_commit(struct db *db) MUST_CHECK;
+void db_rollback(struct db *db);
+
+#endif

@@ -1,0 +1,70 @@
+/* merge.h - the rules that decide what becomes of one group of one change when it
+ * meets the centre's (DESIGN.md sections 6 and 7).
+ *
+ * merge_judge is a pure function of what it is handed: the same everywhere, in any
+ * order of requests. Only the centre calls it.
+ */
+#ifndef COMMON_MERGE_H
+#define COMMON_MERGE_H
+
+#include <stdbool.h>
+
+#include "common/interval.h"
+#include "common/schema.h"
+#include "common/value.h"
+
+enum verdict {
+	VERDICT_ACCEPTED,   /* the proposed value stands as sent */
+	VERDICT_SAME,       /* it is the value that stands already: accepted, nothing moves */
+	VERDICT_MERGED,     /* a value made of both stands: see merged_out */
+	VERDICT_SUPERSEDED  /* the value at the centre stands, the proposed one is kept in history */
+};
+
+/* Beside the verdict: must a person decide? */
+struct judgement {
+	enum verdict verdict;
+	bool conflict;
+};
+
+struct merge_case {
+	const struct kind *kind;
+	const struct group *group;
+	const struct row *base;     /* what the author started from; NULL = not known any more */
+	const struct row *current;  /* what stands at the centre */
+	const struct row *proposed;
+	bool base_is_current; /* nothing replaced what the author started from */
+	bool decided;         /* current is a person's decision that the author had not seen */
+	bool author_same;     /* current was made by the same tablet, on its own earlier change */
+	struct interval current_at, proposed_at;
+};
+
+/* room for a merged set's text */
+struct merge_out {
+	struct row row; /* VERDICT_MERGED: the group's fields */
+	char *text;     /* caller's buffer for texts made here */
+	size_t room, used;
+};
+
+/* Order of judgement: base is current -> accepted (or same); equal to current ->
+ * same; decided -> superseded with conflict; then the group's rule:
+ * newest: accepted only where proposed_at is definitely later, or in doubt,
+ *   author_same (a tablet's own changes are in order) and its interval ends no
+ *   earlier; else superseded. So no value ever stands that is definitely older than
+ *   one kept.
+ * text: until words are merged: superseded with conflict.
+ * set: merged, or accepted where that makes the very value proposed (never a
+ *   conflict); without a base, the union.
+ * progress: on the group's status field (an ENUM named "status"): a new ending
+ *   beats open; open against an ending is superseded; two endings that differ are
+ *   superseded with conflict; otherwise as newest.
+ * guarded: superseded with conflict.
+ * ST_LIMIT: a merged value exceeds its field's limit: *judgement_out is then
+ * superseded with conflict, and the status ST_OK (a merge that would exceed a
+ * limit is not made); no other status is returned but ST_OK. */
+enum status merge_judge(const struct merge_case *c, struct merge_out *merged_out,
+			struct judgement *judgement_out) MUST_CHECK;
+
+/* Is the word an ending of a task (done, not-done, cancelled)? */
+bool progress_is_ending(const struct value *status);
+
+#endif
