@@ -25,7 +25,8 @@ PURE_RING := $(filter \
 	client/engine.c, $(SOURCES))
 SHELL_RING := $(filter \
 	common/settings.c common/print.c common/env_posix.c common/files.c \
-	common/command.c common/table.c client/main.c client/cmd%.c client/transport.c client/agent.c client/keys.c client/doorstep.c \
+	common/command.c common/table.c common/zone.c client/main.c client/cmd%.c client/address.c client/trouble.c client/transport.c \
+	client/watch.c client/agent.c client/join.c client/run.c client/keys.c client/tablet.c client/doorstep.c \
 	daemon/main.c daemon/cmd%.c daemon/https.c daemon/gate.c daemon/tls.c daemon/writer.c daemon/serve.c daemon/desk.c, $(SOURCES))
 STORE_RING := $(filter-out $(PURE_RING) $(SHELL_RING), $(SOURCES))
 
@@ -33,7 +34,9 @@ UNIT_TESTS  := $(sort $(wildcard tests/unit/test_*.c))
 STORE_TESTS := $(sort $(wildcard tests/store/test_*.c))
 SIM_TESTS   := $(sort $(wildcard tests/sim/test_*.c))
 E2E_TESTS   := $(sort $(wildcard tests/e2e/test_*.py))
-SUPPORT     := $(sort $(wildcard tests/support/*.c))
+# Programs of their own, for tests and measurements.
+HELPERS     := tests/support/make_replica.c tests/support/make_keys.c tests/bench/capture.c
+SUPPORT     := $(sort $(filter-out $(HELPERS),$(wildcard tests/support/*.c)))
 C_TESTS     := $(UNIT_TESTS) $(STORE_TESTS) $(SIM_TESTS)
 
 # pkg-config may be missing until the set-up ran: then these are empty, and the targets that set up call make anew.
@@ -76,7 +79,7 @@ RUN   = DOORSTEP_BUILD='$(abspath $(BUILD))' tests/run.sh $(BUILD)/logs
 runners = $(foreach t,$(2),'tap:$(patsubst tests/%.c,%,$t):$(BUILD)/$(1)/$(t:.c=)')
 python_runners = $(foreach t,$(E2E_TESTS),'tap:$(patsubst tests/%.py,%,$t):$(PYTHON) $t')
 
-.PHONY: all programs objects tests sims check suites demo setup unit store e2e sim lint tidy cppcheck analyze purity \
+.PHONY: all programs objects tests sims helpers bench-capture check suites demo setup unit store e2e sim lint tidy cppcheck analyze purity \
 	includes headers warnings style install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -96,6 +99,10 @@ endif
 objects: $(call objects,$(SOURCES))
 tests: $(patsubst %.c,$B/%,$(UNIT_TESTS) $(STORE_TESTS))
 sims: $(patsubst %.c,$B/%,$(SIM_TESTS))
+helpers: $(patsubst %.c,$B/%,$(HELPERS))
+# What noticing edits costs: captured statements against the same ones on plain tables.
+bench-capture: $B/tests/bench/capture
+	@$<
 
 # Objects, archives, programs, test programs.
 $B/%.o: %.c Makefile
@@ -127,14 +134,14 @@ store: $(patsubst %.c,$B/%,$(STORE_TESTS))
 	@$(RUN) $(call runners,$(VARIANT),$(STORE_TESTS))
 sim: sims
 	@$(RUN) $(call runners,$(VARIANT),$(SIM_TESTS))
-e2e: programs
+e2e: programs helpers
 	@$(RUN) $(python_runners)
 
 check: setup
 	@$(MAKE) --no-print-directory suites
 suites:
 	@$(RUN) \
-		'gate:compiles:$(AGAIN) -k VARIANT=release programs sims' \
+		'gate:compiles:$(AGAIN) -k VARIANT=release programs sims helpers' \
 		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan tests' \
 		$(foreach g,warnings includes headers purity style cppcheck tidy,'gate:$g:$(AGAIN) $g') \
 		'tap:lint/test_gates:tests/lint/test_gates.sh' \
@@ -147,7 +154,7 @@ demo: setup
 	@DOORSTEP_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/demo/demo.py
 
 # Gates. Each is silent where it has nothing to say.
-EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT)
+EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT) $(HELPERS)
 EACH    := xargs -r -P $(JOBS)
 
 includes:

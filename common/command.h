@@ -77,5 +77,6 @@ void table_number(struct table *table, int64_t number);
 void table_end_row(struct table *table);
 /* Prints and frees. empty: what people read when there is no row. Returns 0, or 1 if memory failed. */
 int table_print(struct table *table, const char *empty);
+void table_free(struct table *table); /* without printing */
 
 #endif

@@ -185,6 +185,15 @@ static void print_columns(const struct table *t, size_t rows)
 		}
 }
 
+void table_free(struct table *t)
+{
+	if (t == NULL)
+		return;
+	buf_close(&t->text);
+	free(t->cells);
+	free(t);
+}
+
 int table_print(struct table *t, const char *empty)
 {
 	int code = 1;
@@ -202,8 +211,6 @@ int table_print(struct table *t, const char *empty)
 			print_columns(t, rows);
 		code = 0;
 	}
-	buf_close(&t->text);
-	free(t->cells);
-	free(t);
+	table_free(t);
 	return code;
 }

@@ -1,0 +1,194 @@
+#include "client/apply.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "client/live.h"
+#include "client/news.h"
+#include "client/outcome.h"
+
+/* Two rows of one record, what was in flight of it and its copies. */
+#define RECORD_SIZE_MAX ((size_t)64 * 1024 * 1024)
+/* How far the wall clock may run apart from the boot clock within one exchange. */
+#define JUMP_MS 2000
+
+static enum status apply_outcomes(struct replica *r, const struct answer *answer, struct key *touched,
+				  struct apply_report *report)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < answer->outcome_count && st == ST_OK; i++)
+		st = outcome_apply(r, &answer->outcomes[i], report, &touched[i]);
+	return st;
+}
+
+static enum status apply_records(struct replica *r, const struct answer *answer, struct arena *arena,
+				 struct apply_report *report)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < answer->record_count && st == ST_OK; i++) {
+		struct answer_record *record = NULL;
+
+		arena_reset(arena);
+		record = arena_zalloc(arena, sizeof *record);
+		if (record == NULL)
+			return ST_NOMEM;
+		st = answer_record_decode(r->schema, answer, i, arena, record);
+		if (st == ST_OK)
+			st = news_apply(r, record, arena);
+		report->records++;
+	}
+	return st;
+}
+
+/* The rows of what was settled show what stands, now that all records are here. */
+static enum status settle_touched(struct replica *r, const struct answer *answer, const struct key *touched,
+				  struct arena *arena)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < answer->outcome_count && st == ST_OK; i++) {
+		if (touched[i].kind == NULL)
+			continue;
+		arena_reset(arena);
+		st = live_settle(r, &touched[i], arena);
+	}
+	for (size_t i = 0; i < answer->outcome_count && st == ST_OK; i++)
+		st = outcome_done(r, answer->outcomes[i].n);
+	return st;
+}
+
+static enum status set_caseload(struct replica *r, const struct id *patients, size_t count, const char *state)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_caseload(patient,state) VALUES(?1,?2)"
+							" ON CONFLICT(patient) DO UPDATE SET state=excluded.state", &st);
+
+		if (stmt == NULL)
+			return st;
+		db_bind_id(stmt, 1, &patients[i]);
+		(void)sqlite3_bind_text(stmt, 2, state, -1, SQLITE_STATIC);
+		st = db_run(&r->db, stmt);
+	}
+	return st;
+}
+
+static enum status apply_caseload(struct replica *r, const struct answer *answer, struct apply_report *report)
+{
+	enum status st = set_caseload(r, answer->let_go, answer->let_go_count, "left");
+
+	if (st == ST_OK)
+		st = set_caseload(r, answer->filling, answer->filling_count, "filling");
+	if (st == ST_OK)
+		st = set_caseload(r, answer->complete, answer->complete_count, "complete");
+	report->let_go = answer->let_go_count;
+	report->filling = answer->filling_count;
+	report->complete = answer->complete_count;
+	return st;
+}
+
+static enum status apply_notices(struct replica *r, const struct answer *answer, struct apply_report *report)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < answer->notice_count && st == ST_OK; i++) {
+		const unsigned notice = (unsigned)answer->notices[i];
+
+		if (notice < sizeof report->notices / sizeof report->notices[0])
+			report->notices[notice] = true;
+		if (notice == NOTICE_SEND_FROM)
+			st = outcome_send_from(r, answer->send_from);
+		else if (notice == NOTICE_CURSOR)
+			st = replica_meta_set_blob(r, "cursor", "", 0);
+	}
+	return st;
+}
+
+/* --- the reading ------------------------------------------------------------------ */
+
+/* Only readings that an unsent edit names, and the one after each, are looked at again. */
+static const char PRUNE_READINGS[] =
+	"DELETE FROM ds_reading WHERE id < min((SELECT reading-1 FROM ds_state),"
+	" coalesce((SELECT min(reading) FROM ds_dirty WHERE reading>0),(SELECT reading FROM ds_state)))";
+
+static enum status keep_reading(struct replica *r, const struct answer *answer, const struct apply_times *times)
+{
+	const int64_t trip_ms = times->round_trip_ms < 0 ? 0 : times->round_trip_ms;
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_reading(id,heard_ms,wall_received_ms,slack_ms)"
+						" SELECT reading+1,?1,?2,?3 FROM ds_state", &st);
+
+	if (stmt == NULL)
+		return st;
+	/* Sent, not received: what the way down took is within the round trip. */
+	(void)sqlite3_bind_int64(stmt, 1, answer->sent_ms);
+	(void)sqlite3_bind_int64(stmt, 2, times->wall_received_ms);
+	(void)sqlite3_bind_int64(stmt, 3, trip_ms > UINT32_MAX ? (int64_t)UINT32_MAX : trip_ms);
+	st = db_run(&r->db, stmt);
+	if (st == ST_OK)
+		st = db_exec(&r->db, "UPDATE ds_state SET reading=reading+1");
+	return st == ST_OK ? db_exec(&r->db, PRUNE_READINGS) : st;
+}
+
+/* The next reading finds it too; here it only gets a line in the log. */
+static void log_jump(struct replica *r, const struct apply_times *times)
+{
+	int64_t wall_ms = 0, apart_ms = 0;
+
+	if (__builtin_sub_overflow(times->wall_received_ms, times->wall_sent_ms, &wall_ms) ||
+	    __builtin_sub_overflow(wall_ms, times->round_trip_ms, &apart_ms))
+		return;
+	if (apart_ms > JUMP_MS || apart_ms < -JUMP_MS)
+		env_log(r->env, LOG_NOTICE, "apply", "clock-jumped", "by_ms=%" PRId64, apart_ms);
+}
+
+/* --- all of it -------------------------------------------------------------------- */
+
+static enum status apply_parts(struct replica *r, const struct answer *answer, struct key *touched,
+			       struct apply_report *report)
+{
+	struct arena arena;
+	enum status st = ST_OK;
+
+	arena_init(&arena, RECORD_SIZE_MAX);
+	st = apply_outcomes(r, answer, touched, report);
+	if (st == ST_OK)
+		st = apply_records(r, answer, &arena, report);
+	if (st == ST_OK)
+		st = settle_touched(r, answer, touched, &arena);
+	arena_close(&arena);
+	if (st == ST_OK)
+		st = apply_caseload(r, answer, report);
+	if (st == ST_OK)
+		st = apply_notices(r, answer, report);
+	if (st == ST_OK && answer->cursor.len > 0)
+		st = replica_meta_set_blob(r, "cursor", answer->cursor.data, answer->cursor.len);
+	return st;
+}
+
+enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,
+			 struct apply_report *report_out)
+{
+	struct apply_report report = { .more = answer->more };
+	struct key *touched = calloc(answer->outcome_count + 1, sizeof *touched);
+	enum status st = touched == NULL ? ST_NOMEM : replica_quiet_begin(r);
+
+	if (st == ST_OK) {
+		env_crash_point(r->env, "A14 mid apply");
+		st = apply_parts(r, answer, touched, &report);
+	}
+	if (st == ST_OK)
+		st = keep_reading(r, answer, times);
+	if (st == ST_OK)
+		st = replica_quiet_end(r);
+	free(touched);
+	if (st != ST_OK)
+		return st;
+	log_jump(r, times);
+	*report_out = report;
+	return ST_OK;
+}

@@ -1,0 +1,488 @@
+#include "client/capture.h"
+
+#include <stdio.h>
+
+#include "common/kindsql.h"
+
+/* What every trigger says in the same words. An edit is numbered before it is made: the row gets this number as its
+ * version once it stands. */
+#define LOUD "NOT EXISTS(SELECT 1 FROM ds_applying)"
+#define NEXT_EDIT "(SELECT edit+1 FROM ds_state)"
+#define READING "(SELECT reading FROM ds_state)"
+#define NOW_MS "CAST((julianday('now')-2440587.5)*86400000.0+0.5 AS INTEGER)"
+#define TOUCH "UPDATE ds_dirty SET edit_last=" NEXT_EDIT ",wall_ms=" NOW_MS ",reading=" READING
+#define DIRTY_COLUMNS "kind,id,grp,base_seq,base_n,base_values,edit_first,edit_last,wall_ms,reading"
+#define EVIDENCE NEXT_EDIT "," NEXT_EDIT "," NOW_MS "," READING
+
+#define HEX2 "[0-9a-f][0-9a-f]"
+#define HEX4 HEX2 HEX2
+#define UUID_GLOB HEX4 HEX4 "-" HEX4 "-" HEX4 "-" HEX4 "-" HEX4 HEX4 HEX4
+/* A version-7 UUID (RFC 9562) made by SQLite itself. */
+#define NOW_HEX "printf('%012x'," NOW_MS ")"
+#define UUID_DEFAULT                                                                                                    \
+	"substr(" NOW_HEX ",1,8)||'-'||substr(" NOW_HEX ",9)||'-7'||substr(lower(hex(randomblob(2))),2)||'-'"          \
+	"||substr('89ab',1+(random()&3),1)||substr(lower(hex(randomblob(2))),2)||'-'||lower(hex(randomblob(6)))"
+
+static const char BOOKKEEPING[] =
+	"CREATE TABLE IF NOT EXISTS ds_meta(key TEXT NOT NULL PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_state(one INTEGER PRIMARY KEY CHECK (one = 1), edit INTEGER NOT NULL,"
+	" reading INTEGER NOT NULL) STRICT;\n"
+	"CREATE TABLE IF NOT EXISTS ds_nothing(x INTEGER PRIMARY KEY CHECK (x IS NULL)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_applying(x INTEGER NOT NULL"
+	" REFERENCES ds_nothing DEFERRABLE INITIALLY DEFERRED) STRICT;\n"
+	"CREATE TABLE IF NOT EXISTS ds_dirty(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
+	" base_seq INTEGER, base_n INTEGER, base_origin INTEGER, base_digest BLOB, base_values TEXT,"
+	" edit_first INTEGER NOT NULL, edit_last INTEGER NOT NULL, wall_ms INTEGER NOT NULL, reading INTEGER NOT NULL,"
+	" PRIMARY KEY(kind, id, grp), CHECK (base_seq IS NULL OR base_n IS NULL)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_gone(kind INTEGER NOT NULL, id TEXT NOT NULL, patient TEXT, last TEXT,"
+	" PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_version(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_copy(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL, vals TEXT, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_past(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
+	" until INTEGER NOT NULL, seq INTEGER, n INTEGER) STRICT;\n"
+	"CREATE INDEX IF NOT EXISTS ds_past_group ON ds_past(kind, id, grp, until);\n"
+	"CREATE TABLE IF NOT EXISTS ds_journal(n INTEGER PRIMARY KEY, origin INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	" id TEXT NOT NULL, patient TEXT, body BLOB NOT NULL, digest BLOB NOT NULL, state INTEGER NOT NULL,"
+	" made_wall_ms INTEGER NOT NULL, seq INTEGER, reason INTEGER, outcome TEXT) STRICT;\n"
+	"CREATE INDEX IF NOT EXISTS ds_journal_state ON ds_journal(state, n);\n"
+	"CREATE INDEX IF NOT EXISTS ds_journal_record ON ds_journal(kind, id);\n"
+	"CREATE TABLE IF NOT EXISTS ds_sent(n INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,"
+	" grp INTEGER NOT NULL, edit_first INTEGER NOT NULL, edit_last INTEGER NOT NULL, base_seq INTEGER,"
+	" base_n INTEGER, settled INTEGER NOT NULL, PRIMARY KEY(n, grp)) STRICT, WITHOUT ROWID;\n"
+	"CREATE INDEX IF NOT EXISTS ds_sent_group ON ds_sent(kind, id, grp, settled, n);\n"
+	"CREATE TABLE IF NOT EXISTS ds_reading(id INTEGER PRIMARY KEY, heard_ms INTEGER NOT NULL,"
+	" wall_received_ms INTEGER NOT NULL, slack_ms INTEGER NOT NULL) STRICT;\n"
+	"CREATE TABLE IF NOT EXISTS ds_caseload(patient TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL"
+	" CHECK (state IN ('filling','complete','left'))) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_receipt(counter INTEGER PRIMARY KEY, device INTEGER NOT NULL,"
+	" request BLOB NOT NULL, stream BLOB NOT NULL, last_n INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	" run BLOB NOT NULL, chain BLOB NOT NULL, signature BLOB NOT NULL) STRICT;\n"
+	"CREATE TABLE IF NOT EXISTS ds_attention(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
+	" reason ANY, field ANY, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_notice(at_ms INTEGER NOT NULL, what TEXT NOT NULL) STRICT;\n";
+
+void capture_bookkeeping(struct buf *buf)
+{
+	buf_add_str(buf, BOOKKEEPING);
+	buf_add_str(buf, "INSERT INTO ds_state(one,edit,reading) SELECT 1,0,0"
+			 " WHERE NOT EXISTS(SELECT 1 FROM ds_state);\n");
+}
+
+/* CONSTRAINT … CHECK: a lower-case UUID, not the one of all zeros, and nothing hidden behind a NUL. */
+static void add_id_check(struct buf *buf, const char *column)
+{
+	buf_printf(buf, " CONSTRAINT %s_is_a_lower_case_uuid CHECK (%s GLOB '" UUID_GLOB "'"
+			" AND length(CAST(%s AS BLOB))=36 AND %s<>'00000000-0000-0000-0000-000000000000')",
+		   column, column, column, column);
+}
+
+void capture_table(struct buf *buf, const struct kind *kind)
+{
+	/* WITHOUT ROWID: a rowid would be a second key by which REPLACE could delete a record unseen. */
+	buf_printf(buf, "CREATE TABLE IF NOT EXISTS \"%s\"(id TEXT NOT NULL ON CONFLICT REPLACE PRIMARY KEY DEFAULT (%s)",
+		   kind->name, UUID_DEFAULT);
+	add_id_check(buf, "id");
+	if (kind_has_patient(kind)) {
+		buf_add_str(buf, ", patient TEXT NOT NULL");
+		add_id_check(buf, "patient");
+	}
+	buf_add_str(buf, ", ");
+	kindsql_column_types(buf, kind);
+	buf_add_str(buf, ", version INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;\n");
+	if (kind_has_patient(kind))
+		buf_printf(buf, "CREATE INDEX IF NOT EXISTS \"ds_%s_patient\" ON \"%s\"(patient);\n", kind->name,
+			   kind->name);
+	kindsql_view(buf, kind);
+}
+
+/* --- pieces of triggers ------------------------------------------------------------------------------------------ */
+
+static void add_trigger(struct buf *buf, const struct kind *kind, const char *name, const char *when)
+{
+	buf_printf(buf, "CREATE TRIGGER \"ds_%s_%s\" %s", kind->name, name, when);
+}
+
+static void add_refusal(struct buf *buf, const char *text)
+{
+	buf_add_str(buf, "SELECT RAISE(ABORT,");
+	buf_add_sql(buf, text);
+	buf_add_byte(buf, ')');
+}
+
+/* (a."x" IS NOT b."x" OR …); or, where same, (a."x" IS b."x" AND …). */
+static void add_compare(struct buf *buf, const struct kind *kind, uint64_t mask, const char *const sides[2], bool same)
+{
+	const char *separator = "(";
+
+	for (size_t i = 0; i < kind->field_count; i++) {
+		if ((mask >> i & 1) == 0)
+			continue;
+		buf_printf(buf, "%s%s\"%s\" %s %s\"%s\"", separator, sides[0], kind->fields[i].name,
+			   same ? "IS" : "IS NOT", sides[1], kind->fields[i].name);
+		separator = same ? " AND " : " OR ";
+	}
+	buf_add_byte(buf, ')');
+}
+
+static void add_json(struct buf *buf, const struct kind *kind, uint64_t mask, const char *prefix)
+{
+	buf_add_str(buf, "json_array(");
+	kindsql_columns(buf, kind, mask, prefix);
+	buf_add_byte(buf, ')');
+}
+
+/* Two columns, base_seq and base_n: the highest number in flight, else what has been seen of the centre, else nothing. */
+static void add_base(struct buf *buf, const struct kind *kind, const char *id, const char *group)
+{
+	const unsigned num = kind->num;
+
+	buf_printf(buf,
+		   "(SELECT coalesce((SELECT seq FROM ds_version WHERE kind=%u AND id=%s AND grp=%s),"
+		   "(SELECT seq FROM ds_version WHERE kind=%u AND id=%s AND grp=-1)) WHERE NOT EXISTS("
+		   "SELECT 1 FROM ds_sent WHERE kind=%u AND id=%s AND grp IN (%s,-1) AND settled=0)),",
+		   num, id, group, num, id, num, id, group);
+	buf_printf(buf, "(SELECT max(n) FROM ds_sent WHERE kind=%u AND id=%s AND grp IN (%s,-1) AND settled=0)", num,
+		   id, group);
+}
+
+static void add_where_record(struct buf *buf, const struct kind *kind, const char *id)
+{
+	buf_printf(buf, " WHERE kind=%u AND id=%s", (unsigned)kind->num, id);
+}
+
+static void add_is_dirty(struct buf *buf, const struct kind *kind, const char *id, const char *group)
+{
+	buf_printf(buf, "EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=%s AND grp=%s)", (unsigned)kind->num, id,
+		   group);
+}
+
+/* (VALUES (1),(5)) AS g: the numbers of the groups that a tablet may write; the deletion mark too, where asked for. */
+static void add_groups(struct buf *buf, const struct kind *kind, bool mark)
+{
+	const char *separator = mark ? "(VALUES (0)," : "(VALUES ";
+
+	for (size_t i = 0; i < kind->group_count; i++) {
+		if (kind->groups[i].writer == WRITER_CENTRE)
+			continue;
+		buf_printf(buf, "%s(%u)", separator, (unsigned)kind->groups[i].num);
+		separator = ",";
+	}
+	buf_add_str(buf, ") AS g");
+}
+
+/* CASE number WHEN 1 THEN json_array(…) …: what the group of that number holds. */
+static void add_case_json(struct buf *buf, const struct kind *kind, const char *number, const char *prefix)
+{
+	buf_printf(buf, "CASE %s", number);
+	for (size_t i = 0; i < kind->group_count; i++) {
+		if (kind->groups[i].writer == WRITER_CENTRE)
+			continue;
+		buf_printf(buf, " WHEN %u THEN ", (unsigned)kind->groups[i].num);
+		add_json(buf, kind, kind->groups[i].mask, prefix);
+	}
+	buf_add_str(buf, " END");
+}
+
+/* CASE number WHEN 1 THEN (o."x" IS NOT NEW."x" …) …: does the group of that number differ? */
+static void add_case_differs(struct buf *buf, const struct kind *kind, const char *number)
+{
+	static const char *const sides[2] = { "o.", "NEW." };
+
+	buf_printf(buf, "CASE %s", number);
+	for (size_t i = 0; i < kind->group_count; i++) {
+		if (kind->groups[i].writer == WRITER_CENTRE)
+			continue;
+		buf_printf(buf, " WHEN %u THEN ", (unsigned)kind->groups[i].num);
+		add_compare(buf, kind, kind->groups[i].mask, sides, false);
+	}
+	buf_add_str(buf, " END");
+}
+
+/* The edit is made: count it, and where the row stands give it its version. */
+static void add_made(struct buf *buf, const struct kind *kind, bool row_stands)
+{
+	buf_add_str(buf, " UPDATE ds_state SET edit=edit+1;\n");
+	if (row_stands)
+		buf_printf(buf, " UPDATE \"%s\" SET version=(SELECT edit FROM ds_state) WHERE id=NEW.id;\n", kind->name);
+}
+
+static uint64_t centre_mask(const struct kind *kind)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < kind->field_count; i++)
+		if (kind->fields[i].writer == WRITER_CENTRE)
+			mask |= (uint64_t)1 << i;
+	return mask;
+}
+
+/* Does the centre alone make these records, because it alone writes a field that they must have? */
+static bool made_at_centre(const struct kind *kind)
+{
+	for (size_t i = 0; i < kind->field_count; i++)
+		if (kind->fields[i].writer == WRITER_CENTRE && kind->fields[i].required)
+			return true;
+	return false;
+}
+
+/* --- refusals ---------------------------------------------------------------------------------------------------- */
+
+static void add_kind_refusals(struct buf *buf, const struct kind *kind)
+{
+	static const char *const events[] = { "INSERT", "UPDATE", "DELETE" };
+	static const char *const names[] = { "refuse_insert", "refuse_update", "refuse_delete" };
+
+	for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+		add_trigger(buf, kind, names[i], "BEFORE ");
+		buf_printf(buf, "%s ON \"%s\" WHEN " LOUD " BEGIN\n ", events[i], kind->name);
+		add_refusal(buf, "These records are written at the centre only. Nothing was changed. Ask a supervisor to "
+				 "change them.");
+		buf_add_str(buf, ";\nEND;\n");
+	}
+}
+
+static void add_fixed(struct buf *buf, const struct kind *kind)
+{
+	bool patient = kind_has_patient(kind);
+
+	add_trigger(buf, kind, "fixed", "BEFORE UPDATE OF ");
+	buf_printf(buf, "%s ON \"%s\" WHEN (NEW.id IS NOT OLD.id%s) AND " LOUD " BEGIN\n ",
+		   patient ? "id,patient" : "id", kind->name, patient ? " OR NEW.patient IS NOT OLD.patient" : "");
+	add_refusal(buf, "The id and the patient of a record never change. Nothing was changed. Delete this record and "
+			 "write it anew.");
+	buf_add_str(buf, ";\nEND;\n");
+
+	add_trigger(buf, kind, "version", "BEFORE UPDATE OF version ON ");
+	buf_printf(buf,
+		   "\"%s\" WHEN NEW.version IS NOT OLD.version AND NEW.version IS NOT (SELECT edit FROM ds_state) AND "
+		   LOUD " BEGIN\n ", kind->name);
+	add_refusal(buf, "The version of a row is kept by Doorstep. Nothing was changed. Leave the column version out.");
+	buf_add_str(buf, ";\nEND;\n");
+}
+
+static const char CENTRE_FIELDS[] = "Some of these fields are written at the centre only. Nothing was changed. Give the "
+				    "others alone, with UPDATE, or ask a supervisor.";
+
+/* A kind of which the centre writes some fields. An upsert can't be told from REPLACE before it has run, so that one
+ * which leaves such a field out is refused too. */
+static void add_field_refusals(struct buf *buf, const struct kind *kind)
+{
+	static const char *const update_sides[2] = { "OLD.", "NEW." };
+	static const char *const insert_sides[2] = { "o.", "NEW." };
+	uint64_t mask = centre_mask(kind);
+
+	if (mask == 0)
+		return;
+	add_trigger(buf, kind, "centre_update", "BEFORE UPDATE OF ");
+	kindsql_columns(buf, kind, mask, "");
+	buf_printf(buf, " ON \"%s\" WHEN ", kind->name);
+	add_compare(buf, kind, mask, update_sides, false);
+	buf_add_str(buf, " AND " LOUD " BEGIN\n ");
+	add_refusal(buf, CENTRE_FIELDS);
+	buf_add_str(buf, ";\nEND;\n");
+
+	add_trigger(buf, kind, "centre_insert", "BEFORE INSERT ON ");
+	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n ", kind->name);
+	add_refusal(buf, CENTRE_FIELDS);
+	buf_printf(buf, " WHERE NOT EXISTS(SELECT 1 FROM \"%s\" AS o WHERE o.id=NEW.id AND ", kind->name);
+	add_compare(buf, kind, mask, insert_sides, true);
+	buf_add_byte(buf, ')');
+	if (!made_at_centre(kind)) {
+		buf_printf(buf, " AND (EXISTS(SELECT 1 FROM \"%s\" AS o WHERE o.id=NEW.id) OR coalesce(", kind->name);
+		kindsql_columns(buf, kind, mask, "NEW.");
+		buf_add_str(buf, ",NULL) IS NOT NULL)");
+	}
+	buf_add_str(buf, ";\nEND;\n");
+}
+
+/* --- what a statement does --------------------------------------------------------------------------------------- */
+
+/* One trigger a group, so that SQLite compiles and runs only those whose columns a statement names. */
+static void add_group_update(struct buf *buf, const struct kind *kind, const struct group *group)
+{
+	static const char *const sides[2] = { "NEW.", "OLD." };
+	char number[4];
+
+	(void)snprintf(number, sizeof number, "%u", (unsigned)group->num);
+	buf_printf(buf, "CREATE TRIGGER \"ds_%s_edit_%s\" BEFORE UPDATE OF ", kind->name, group->name);
+	kindsql_columns(buf, kind, group->mask, "");
+	buf_printf(buf, " ON \"%s\" WHEN ", kind->name);
+	add_compare(buf, kind, group->mask, sides, false);
+	buf_add_str(buf, " AND " LOUD " BEGIN\n " TOUCH);
+	add_where_record(buf, kind, "OLD.id");
+	buf_printf(buf, " AND grp=%s;\n INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,OLD.id,%s,", number,
+		   (unsigned)kind->num, number);
+	add_base(buf, kind, "OLD.id", number);
+	buf_add_byte(buf, ',');
+	add_json(buf, kind, group->mask, "OLD.");
+	buf_add_str(buf, "," EVIDENCE " WHERE NOT ");
+	add_is_dirty(buf, kind, "OLD.id", number);
+	buf_add_str(buf, ";\nEND;\n");
+}
+
+/* The edit stands: some group took it, or there was nothing to note. */
+static void add_update_after(struct buf *buf, const struct kind *kind)
+{
+	add_trigger(buf, kind, "edited", "AFTER UPDATE OF ");
+	kindsql_columns(buf, kind, kind->mask_all & ~centre_mask(kind), "");
+	buf_printf(buf, " ON \"%s\" WHEN EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=NEW.id AND edit_last="
+			NEXT_EDIT ") AND " LOUD " BEGIN\n", kind->name, (unsigned)kind->num);
+	add_made(buf, kind, true);
+	buf_add_str(buf, "END;\n");
+}
+
+/* REPLACE fires no delete trigger, so what a new row will overwrite is noted before. An upsert or OR IGNORE comes by
+ * here as well and may then leave the row as it is: a group that equals its base is no change. */
+static void add_insert_before(struct buf *buf, const struct kind *kind)
+{
+	add_trigger(buf, kind, "overwrite", "BEFORE INSERT ON ");
+	buf_printf(buf, "\"%s\" WHEN EXISTS(SELECT 1 FROM \"%s\" WHERE id=NEW.id) AND " LOUD " BEGIN\n", kind->name,
+		   kind->name);
+	if (kind_has_patient(kind)) {
+		buf_add_byte(buf, ' ');
+		add_refusal(buf, "The patient of a record never changes. Nothing was changed. Delete this record and write "
+				 "it anew.");
+		buf_printf(buf, " FROM \"%s\" WHERE id=NEW.id AND patient IS NOT NEW.patient;\n", kind->name);
+	}
+	buf_add_str(buf, " " TOUCH);
+	add_where_record(buf, kind, "NEW.id");
+	buf_add_str(buf, " AND (SELECT ");
+	add_case_differs(buf, kind, "grp");
+	buf_printf(buf, " FROM \"%s\" AS o WHERE o.id=NEW.id);\n", kind->name);
+
+	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,o.id,g.column1,", (unsigned)kind->num);
+	add_base(buf, kind, "o.id", "g.column1");
+	buf_add_byte(buf, ',');
+	add_case_json(buf, kind, "g.column1", "o.");
+	buf_printf(buf, "," EVIDENCE " FROM \"%s\" AS o, ", kind->name);
+	add_groups(buf, kind, false);
+	buf_add_str(buf, " WHERE o.id=NEW.id AND ");
+	add_case_differs(buf, kind, "g.column1");
+	buf_add_str(buf, " AND NOT ");
+	add_is_dirty(buf, kind, "o.id", "g.column1");
+	buf_add_str(buf, ";\nEND;\n");
+}
+
+/* ds_gone has this record (or has not). */
+static void add_is_gone(struct buf *buf, const struct kind *kind)
+{
+	buf_printf(buf, "EXISTS(SELECT 1 FROM ds_gone WHERE kind=%u AND id=NEW.id)", (unsigned)kind->num);
+}
+
+/* The record was deleted and is here again: every group is dirty (those that a deletion kept are already), and the
+ * deletion mark with base "[1]". */
+static void add_brought_back(struct buf *buf, const struct kind *kind)
+{
+	const unsigned num = kind->num;
+
+	buf_add_byte(buf, ' ');
+	add_refusal(buf, "The patient of a record never changes. Nothing was changed. Leave the id out, so that a new "
+			 "record is made.");
+	buf_add_str(buf, " FROM ds_gone");
+	add_where_record(buf, kind, "NEW.id");
+	buf_printf(buf, " AND patient<>NEW.%s;\n", kind_has_patient(kind) ? "patient" : "id");
+
+	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,x.id,g.column1,", num);
+	add_base(buf, kind, "x.id", "g.column1");
+	buf_add_str(buf, ",CASE g.column1 WHEN 0 THEN '[1]' END," EVIDENCE " FROM ds_gone AS x, ");
+	add_groups(buf, kind, true);
+	buf_printf(buf, " WHERE x.kind=%u AND x.id=NEW.id AND NOT EXISTS("
+			"SELECT 1 FROM ds_dirty WHERE kind=%u AND id=x.id AND grp IN (g.column1,-1));\n", num, num);
+}
+
+/* A deletion that was never numbered is no deletion: its mark goes, and so does each group that is what it was. What
+ * the centre has sent meanwhile (ds_copy) needs the journal's judgement: that stays dirty. */
+static void add_undeleted(struct buf *buf, const struct kind *kind)
+{
+	const unsigned num = kind->num;
+
+	buf_printf(buf, " DELETE FROM ds_dirty WHERE kind=%u AND id=NEW.id AND ", num);
+	add_is_gone(buf, kind);
+	buf_add_str(buf, " AND base_values=CASE grp WHEN 0 THEN '[0]' ELSE (SELECT ");
+	add_case_json(buf, kind, "grp", "o.");
+	buf_printf(buf, " FROM \"%s\" AS o WHERE o.id=NEW.id AND ds_dirty.base_n IS NULL) END"
+			" AND NOT EXISTS(SELECT 1 FROM ds_copy AS c WHERE c.kind=%u AND c.id=NEW.id AND c.grp=ds_dirty.grp);\n",
+		   kind->name, num);
+	buf_printf(buf, " " TOUCH " WHERE kind=%u AND id=NEW.id AND ", num);
+	add_is_gone(buf, kind);
+	buf_printf(buf, ";\n DELETE FROM ds_gone WHERE kind=%u AND id=NEW.id;\n", num);
+}
+
+/* One trigger, since the order of several is nobody's promise: is the record new, or brought back? Then its version. */
+static void add_insert_after(struct buf *buf, const struct kind *kind)
+{
+	const unsigned num = kind->num;
+
+	add_trigger(buf, kind, "inserted", "AFTER INSERT ON ");
+	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n", kind->name);
+	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,NEW.id,-1,NULL,NULL,NULL," EVIDENCE
+			" WHERE NOT ", num);
+	add_is_gone(buf, kind);
+	buf_printf(buf, " AND NOT EXISTS(SELECT 1 FROM ds_version WHERE kind=%u AND id=NEW.id) AND NOT ", num);
+	add_is_dirty(buf, kind, "NEW.id", "-1");
+	buf_printf(buf, " AND NOT EXISTS(SELECT 1 FROM ds_sent WHERE kind=%u AND id=NEW.id AND settled=0);\n", num);
+	add_brought_back(buf, kind);
+	add_undeleted(buf, kind);
+	add_made(buf, kind, true);
+	buf_add_str(buf, "END;\n");
+}
+
+/* The whole last row is kept, unsent values included, and the base of each group. A record that was never sent needs no
+ * bases: it is sent as made and deleted. */
+static void add_delete(struct buf *buf, const struct kind *kind)
+{
+	const unsigned num = kind->num;
+	const char *patient = kind_has_patient(kind) ? "OLD.patient" : kind->is_patient ? "OLD.id" : "NULL";
+
+	add_trigger(buf, kind, "delete", "BEFORE DELETE ON ");
+	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n", kind->name);
+	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,OLD.id,g.column1,", num);
+	add_base(buf, kind, "OLD.id", "g.column1");
+	buf_add_byte(buf, ',');
+	add_case_json(buf, kind, "g.column1", "OLD.");
+	buf_add_str(buf, "," EVIDENCE " FROM ");
+	add_groups(buf, kind, false);
+	buf_printf(buf, " WHERE NOT EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=OLD.id AND grp IN (g.column1,-1));\n",
+		   num);
+	buf_printf(buf, " " TOUCH " WHERE kind=%u AND id=OLD.id AND grp=0;\n INSERT INTO ds_dirty(" DIRTY_COLUMNS
+			") SELECT %u,OLD.id,0,", num, num);
+	add_base(buf, kind, "OLD.id", "0");
+	buf_add_str(buf, ",'[0]'," EVIDENCE " WHERE NOT ");
+	add_is_dirty(buf, kind, "OLD.id", "0");
+	buf_printf(buf, ";\n DELETE FROM ds_gone WHERE kind=%u AND id=OLD.id;\n INSERT INTO ds_gone(kind,id,patient,last)"
+			" SELECT %u,OLD.id,%s,", num, num, patient);
+	add_json(buf, kind, kind->mask_all, "OLD.");
+	buf_add_str(buf, ";\n");
+	add_made(buf, kind, false);
+	buf_add_str(buf, "END;\n");
+}
+
+static void add_delete_refusal(struct buf *buf, const struct kind *kind)
+{
+	add_trigger(buf, kind, "refuse_delete", "BEFORE DELETE ON ");
+	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n ", kind->name);
+	add_refusal(buf, "These records are made at the centre only. Nothing was changed. Ask a supervisor to delete one.");
+	buf_add_str(buf, ";\nEND;\n");
+}
+
+void capture_triggers(struct buf *buf, const struct kind *kind)
+{
+	if (kind->writer == WRITER_CENTRE) {
+		add_kind_refusals(buf, kind);
+		return;
+	}
+	add_fixed(buf, kind);
+	add_field_refusals(buf, kind);
+	for (size_t i = 0; i < kind->group_count; i++)
+		if (kind->groups[i].writer == WRITER_BOTH)
+			add_group_update(buf, kind, &kind->groups[i]);
+	add_update_after(buf, kind);
+	add_insert_before(buf, kind);
+	add_insert_after(buf, kind);
+	if (made_at_centre(kind))
+		add_delete_refusal(buf, kind);
+	else
+		add_delete(buf, kind);
+}

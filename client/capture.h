@@ -1,0 +1,39 @@
+/* capture.h - the SQL of a replica's tables and triggers, derived from the schema.
+ * Store ring (text in a buf); no database here.
+ *
+ * How a plain statement is noticed (SQL that SQLite 3.40 has, no function of ours):
+ * - BEFORE UPDATE OF a group's columns, WHEN one differs: the group becomes dirty
+ *   (UPDATE ds_dirty, then INSERT … WHERE NOT EXISTS; no conflict clause, since an
+ *   outer OR REPLACE would override it).
+ * - BEFORE INSERT where a row of that id exists (REPLACE and upsert; REPLACE fires no delete
+ *   trigger): each group that differs becomes dirty. If the statement then does
+ *   nothing, the live row equals its base and the push drops it.
+ * - AFTER INSERT: a record never known becomes dirty as new (grp -1); one in ds_gone is brought
+ *   back (grp 0 and every group dirty).
+ * - BEFORE DELETE: the whole last row goes to ds_gone, every group's base is kept,
+ *   grp 0 becomes dirty.
+ * - AFTER INSERT and AFTER UPDATE give the row its new version (ds_state.edit + 1).
+ * - id and patient never change; version is ours; kinds and fields written at the
+ *   centre only refuse, REPLACE included, each with a text that says what to do.
+ * - all of them only while ds_applying is empty.
+ *
+ * base of a newly dirty group: the highest unsettled n of ds_sent for it; else
+ * ds_version (group's, else the record's); else none. wall_ms is SQL's clock
+ * (julianday('now')), reading and edit come from ds_state.
+ */
+#ifndef CLIENT_CAPTURE_H
+#define CLIENT_CAPTURE_H
+
+#include "common/buf.h"
+#include "common/schema.h"
+
+/* Bookkeeping tables and their indexes (CREATE … IF NOT EXISTS). */
+void capture_bookkeeping(struct buf *buf);
+
+/* One kind's table (CREATE TABLE IF NOT EXISTS), indexes and text view. */
+void capture_table(struct buf *buf, const struct kind *kind);
+
+/* One kind's triggers; names ds_<kind>_…; CREATE TRIGGER (not IF NOT EXISTS). */
+void capture_triggers(struct buf *buf, const struct kind *kind);
+
+#endif

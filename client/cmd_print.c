@@ -1,0 +1,135 @@
+/* The printing half of cmd.h. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "client/cmd.h"
+#include "common/moment.h"
+
+#define DAY_MS INT64_C(86400000)
+
+const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE])
+{
+	char text[MOMENT_TEXT_SIZE];
+	int64_t local = 0;
+
+	if (ms == 0 || __builtin_add_overflow(ms, (int64_t)c->r->identity.zone_min * 60000, &local)) {
+		(void)snprintf(out, CMD_TIME_SIZE, "never");
+		return out;
+	}
+	moment_format(local, text);
+	text[10] = ' ';
+	(void)snprintf(out, CMD_TIME_SIZE, "%.16s", text);
+	return out;
+}
+
+void cmd_day(const struct cmd *c, int64_t ms, int64_t *from_out, int64_t *to_out)
+{
+	const int64_t zone_ms = (int64_t)c->r->identity.zone_min * 60000;
+	const int64_t local = ms + zone_ms;
+	const int64_t rest = ((local % DAY_MS) + DAY_MS) % DAY_MS;
+
+	*from_out = local - rest - zone_ms;
+	*to_out = *from_out + DAY_MS;
+}
+
+const char *cmd_worker(struct cmd *c, const struct id *worker)
+{
+	const struct kind *kind = schema_kind(c->r->schema, "worker", 6);
+	struct entry entry;
+	const char *name;
+
+	if (entry_read(c->r, kind, worker, &entry) != ST_OK)
+		return "";
+	name = entry_text(&entry, "name");
+	name = name == NULL ? "" : arena_copy(&c->arena, name, strlen(name));
+	entry_close(&entry);
+	return name == NULL ? "" : name;
+}
+
+/* ["a","b"] as "a, b": escapes stay as they are, since they are rare in such words. */
+static const char *set_words(struct cmd *c, const struct value *value)
+{
+	size_t at = 0, len = 0;
+	const char *member = NULL, *text = NULL;
+	struct buf words;
+
+	buf_init(&words, 2 * (size_t)value->len + 16);
+	while (set_next(value->text, value->len, &at, &member, &len)) {
+		buf_add_str(&words, words.len == 0 ? "" : ", ");
+		buf_add(&words, member, len);
+	}
+	if (buf_status(&words) == ST_OK)
+		text = arena_copy(&c->arena, words.data, words.len);
+	buf_close(&words);
+	return text == NULL ? value->text : text;
+}
+
+const char *cmd_value(struct cmd *c, const struct field *field, const struct value *value)
+{
+	char time[CMD_TIME_SIZE];
+	struct id id;
+	const char *text = entry_value_text(field, value, &c->arena);
+
+	if (text == NULL)
+		return "-";
+	if (field->type == TYPE_TIME && value->tag == VALUE_INT) {
+		(void)cmd_time(c, value->integer, time);
+		text = arena_copy(&c->arena, time, strlen(time));
+	} else if (field->type == TYPE_BOOL && value->tag == VALUE_INT) {
+		text = value->integer != 0 ? "yes" : "no";
+	} else if (field->type == TYPE_SET && set_valid(value->text, value->len)) {
+		text = set_words(c, value);
+	} else if (field->type == TYPE_ID && field->values != NULL && strcmp(field->values, "worker") == 0 &&
+		   id_parse(value->text, value->len, &id)) {
+		const char *name = cmd_worker(c, &id);
+
+		text = name[0] != '\0' ? name : text;
+	}
+	return text == NULL ? "-" : text;
+}
+
+void cmd_lines(const char *indent, const char *text)
+{
+	while (*text != '\0') {
+		const size_t len = strcspn(text, "\n");
+
+		printf("%s%.*s\n", indent, (int)len, text);
+		text += len;
+		text += *text == '\n' ? 1 : 0;
+	}
+}
+
+/* --- JSON ------------------------------------------------------------------------- */
+
+enum status cmd_json(struct buf *json)
+{
+	const enum status st = buf_status(json);
+
+	if (st != ST_OK)
+		return st;
+	(void)fwrite(json->data, 1, json->len, stdout);
+	(void)putchar('\n');
+	return ST_OK;
+}
+
+void cmd_json_text(struct buf *json, const char *key, const char *text)
+{
+	buf_printf(json, ",\"%s\":", key);
+	if (text == NULL)
+		buf_add_str(json, "null");
+	else
+		buf_add_json(json, text, strlen(text));
+}
+
+void cmd_json_number(struct buf *json, const char *key, int64_t number)
+{
+	buf_printf(json, ",\"%s\":\"%" PRId64 "\"", key, number);
+}
+
+void cmd_json_time(struct buf *json, const char *key, int64_t ms)
+{
+	char text[MOMENT_TEXT_SIZE];
+
+	moment_format(ms, text);
+	cmd_json_text(json, key, ms == 0 ? NULL : text);
+}

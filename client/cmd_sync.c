@@ -1,0 +1,113 @@
+#include <inttypes.h>
+
+#include "client/cmd.h"
+
+/* --- what travelled --------------------------------------------------------------- */
+
+static enum status tell_json(const struct agent_report *report)
+{
+	const struct apply_report *applied = &report->applied;
+	struct buf json;
+	enum status st;
+
+	buf_init(&json, 8192);
+	buf_printf(&json, "{\"requests\":\"%" PRIu64 "\"", report->requests);
+	cmd_json_number(&json, "bytes_up", (int64_t)report->bytes_up);
+	cmd_json_number(&json, "bytes_down", (int64_t)report->bytes_down);
+	cmd_json_number(&json, "wire_up", (int64_t)report->wire_up);
+	cmd_json_number(&json, "wire_down", (int64_t)report->wire_down);
+	cmd_json_number(&json, "connections", (int64_t)report->connections);
+	cmd_json_number(&json, "elapsed_ms", report->elapsed_ms);
+	cmd_json_number(&json, "sent", (int64_t)report->sent);
+	cmd_json_number(&json, "accepted", (int64_t)applied->accepted);
+	cmd_json_number(&json, "merged", (int64_t)applied->merged);
+	cmd_json_number(&json, "superseded", (int64_t)applied->superseded);
+	cmd_json_number(&json, "held", (int64_t)applied->held);
+	cmd_json_number(&json, "returned", (int64_t)applied->returned);
+	cmd_json_number(&json, "records", (int64_t)applied->records);
+	cmd_json_number(&json, "patients_complete", (int64_t)applied->complete);
+	cmd_json_number(&json, "patients_filling", (int64_t)applied->filling);
+	cmd_json_number(&json, "patients_let_go", (int64_t)applied->let_go);
+	cmd_json_number(&json, "pending", (int64_t)report->pending);
+	buf_add_byte(&json, '}');
+	st = cmd_json(&json);
+	buf_close(&json);
+	return st;
+}
+
+/* "  3  merged …"; nothing where there were none. */
+static void tell_count(uint64_t count, const char *words)
+{
+	if (count > 0)
+		printf("  %5" PRIu64 "  %s\n", count, words);
+}
+
+static void tell_changes(const struct apply_report *applied)
+{
+	tell_count(applied->accepted, "accepted: they stand at the centre as you wrote them");
+	tell_count(applied->merged, "merged with what others wrote");
+	tell_count(applied->superseded, "superseded: another value stands; yours is kept in the history");
+	tell_count(applied->held, "held at the centre; `doorstep held` says why and what to do");
+	tell_count(applied->returned, "returned to you; `doorstep held` lists them");
+}
+
+static enum status tell_people(const struct agent_report *report)
+{
+	const struct apply_report *applied = &report->applied;
+
+	printf("Sent %" PRIu64 " change%s, received %" PRIu64 " record%s.\n", report->sent, report->sent == 1 ? "" : "s",
+	       applied->records, applied->records == 1 ? "" : "s");
+	tell_changes(applied);
+	tell_count(applied->complete, "patients now complete on this tablet");
+	tell_count(applied->filling, "patients still being filled");
+	tell_count(applied->let_go, "patients no longer in your caseload");
+	printf("%" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " request%s, %" PRId64 ".%03" PRId64 " s.\n",
+	       report->bytes_up, report->bytes_down, report->requests, report->requests == 1 ? "" : "s",
+	       report->elapsed_ms / 1000, report->elapsed_ms % 1000);
+	if (report->pending > 0)
+		printf("%" PRIu64 " still to be sent. Run `doorstep sync` again.\n", report->pending);
+	else if (applied->more)
+		puts("Everything you wrote has reached the centre; it has more for this tablet. Run `doorstep sync` again.");
+	else
+		puts("Everything you wrote has reached the centre.");
+	return ST_OK;
+}
+
+static enum status sync_body(struct cmd *c)
+{
+	struct agent_report report = { 0 };
+	const enum status st = tablet_sync(c->tablet, &report, &c->why);
+
+	if (st != ST_OK)
+		return st;
+	return c->line->json ? tell_json(&report) : tell_people(&report);
+}
+
+int cmd_sync(const struct command_line *line)
+{
+	return cmd_run(line, sync_body);
+}
+
+/* --- run -------------------------------------------------------------------------- */
+
+/* The agent has a connection of its own: this one is not needed meanwhile. */
+static enum status run_body(struct cmd *c)
+{
+	struct agent_options options;
+	struct agent *agent = NULL;
+	enum status st = tablet_options(c->tablet, &options, &c->why);
+
+	c->tablet->posix.level_max = LOG_INFO;
+	replica_close(c->r);
+	if (st == ST_OK)
+		st = agent_open(&agent, &options, &c->why);
+	if (st == ST_OK)
+		st = agent_run(agent, &c->why);
+	agent_close(agent);
+	return st;
+}
+
+int cmd_run_agent(const struct command_line *line)
+{
+	return cmd_run(line, run_body);
+}

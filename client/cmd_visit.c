@@ -1,0 +1,222 @@
+#include <string.h>
+
+#include "client/cmd.h"
+#include "client/save.h"
+
+/* ?1: of this patient, null = of all; ?2: those that are over too. */
+static const char VISITS[] =
+	"SELECT v.id,v.planned_from,v.purpose,coalesce(v.status,'planned'),v.patient,p.name,v.check_in_time,"
+	"v.check_out_time FROM visit AS v LEFT JOIN patient AS p ON p.id=v.patient WHERE (?1 IS NULL OR v.patient=?1)"
+	" AND (?2 OR coalesce(v.status,'planned') IN ('planned','in-progress'))"
+	" ORDER BY coalesce(v.planned_from,v.check_in_time),v.id";
+
+static const struct table_column COLUMNS[] = {
+	{ "planned_from", "Planned", CELL_TIME },     { "name", "Patient", CELL_TEXT },
+	{ "purpose", "Purpose", CELL_TEXT },	       { "status", "Status", CELL_TEXT },
+	{ "check_in_time", "Checked in", CELL_TIME }, { "check_out_time", "Checked out", CELL_TIME },
+	{ "travel", "Where it is", CELL_TEXT },       { "id", "Id", CELL_ID },
+	{ "patient", NULL, CELL_ID },
+};
+
+static void add_text(struct table *table, const char *text)
+{
+	table_text(table, text, text == NULL ? 0 : strlen(text));
+}
+
+static void add_time(struct cmd *c, struct table *table, sqlite3_stmt *stmt, int at)
+{
+	char time[CMD_TIME_SIZE];
+
+	if (sqlite3_column_type(stmt, at) == SQLITE_NULL)
+		add_text(table, NULL);
+	else if (c->line->json)
+		table_number(table, db_column_int(stmt, at));
+	else
+		add_text(table, cmd_time(c, db_column_int(stmt, at), time));
+}
+
+static enum status add_row(struct cmd *c, const struct kind *kind, struct table *table, sqlite3_stmt *stmt)
+{
+	const char *travel = NULL;
+	struct id id;
+	enum status st = db_column_id(stmt, 0, &id) ? entry_travel(c->r, kind, &id, &travel) : ST_CORRUPT;
+
+	add_time(c, table, stmt, 1);
+	add_text(table, (const char *)sqlite3_column_text(stmt, 5));
+	add_text(table, (const char *)sqlite3_column_text(stmt, 2));
+	add_text(table, (const char *)sqlite3_column_text(stmt, 3));
+	add_time(c, table, stmt, 6);
+	add_time(c, table, stmt, 7);
+	add_text(table, travel);
+	add_text(table, (const char *)sqlite3_column_text(stmt, 0));
+	add_text(table, (const char *)sqlite3_column_text(stmt, 4));
+	table_end_row(table);
+	return st;
+}
+
+static enum status list_body(struct cmd *c)
+{
+	const bool one = command_option(c->line, "--patient") != NULL;
+	const struct kind *kind = NULL;
+	struct table *table;
+	struct id patient;
+	enum status st = cmd_kind(c, "visit", &kind);
+	bool row = false;
+	sqlite3_stmt *stmt = NULL;
+
+	if (st == ST_OK && one)
+		st = cmd_patient(c, &patient);
+	if (st == ST_OK)
+		stmt = db_prepare(&c->r->db, VISITS, &st);
+	if (stmt == NULL)
+		return st;
+	if (one)
+		db_bind_id(stmt, 1, &patient);
+	(void)sqlite3_bind_int(stmt, 2, command_switch(c->line, "--all"));
+	table = table_new(c->line, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
+	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
+		if ((st = add_row(c, kind, table, stmt)) != ST_OK)
+			break;
+	db_done(stmt);
+	if (table_print(table, "No visit is planned or in progress.") != 0 && st == ST_OK)
+		st = ST_NOMEM;
+	return st;
+}
+
+int cmd_visit_list(const struct command_line *line)
+{
+	return cmd_run(line, list_body);
+}
+
+/* --- planning --------------------------------------------------------------------- */
+
+static enum status add_body(struct cmd *c)
+{
+	struct draft *draft = cmd_draft(c, "visit");
+	int64_t minutes = 0, from;
+	struct id patient;
+	enum status st = draft == NULL ? ST_NOMEM : cmd_patient(c, &patient);
+
+	if (st == ST_OK && command_option(c->line, "--at") == NULL)
+		return failure_set(&c->why, ST_USAGE, "It is not said when the visit is.", "Nothing was changed.",
+				   "Add --at TIME, as in --at 2026-11-23T08:30.");
+	if (st == ST_OK)
+		st = cmd_put_option(c, draft, "planned_from", "--at");
+	if (st == ST_OK)
+		st = cmd_number(c, "--minutes", 1, 24 * 60, &minutes);
+	if (st == ST_OK)
+		st = cmd_put_option(c, draft, "purpose", "--purpose");
+	if (st == ST_OK)
+		st = cmd_put_option(c, draft, "service_type", "--service");
+	if (st != ST_OK)
+		return st;
+	from = draft->row.values[kind_field(draft->kind, "planned_from", strlen("planned_from"))].integer;
+	if (minutes > 0)
+		cmd_put_value(draft, "planned_to", value_int(from + minutes * 60000));
+	cmd_put_id(c, draft, "worker", &c->r->identity.worker);
+	cmd_put_value(draft, "status", value_string("planned"));
+	return cmd_create(c, draft, &patient);
+}
+
+int cmd_visit_add(const struct command_line *line)
+{
+	return cmd_run(line, add_body);
+}
+
+/* --- checking in and out ---------------------------------------------------------- */
+
+/* The fields of one of the two, in the order of their group. */
+struct punch {
+	const char *time, *position, *accuracy, *place, *method;
+};
+static const struct punch IN = { "check_in_time", "check_in_position", "check_in_accuracy", "check_in_place",
+				 "check_in_method" };
+static const struct punch OUT = { "check_out_time", "check_out_position", "check_out_accuracy", "check_out_place",
+				  "check_out_method" };
+
+static enum status put_punch(struct cmd *c, struct draft *draft, const struct punch *punch)
+{
+	enum status st;
+
+	cmd_put_value(draft, punch->time, value_int(cmd_now(c)));
+	cmd_put_value(draft, punch->position, value_null());
+	cmd_put_value(draft, punch->accuracy, value_null());
+	cmd_put_value(draft, punch->place, value_string("home"));
+	cmd_put_value(draft, punch->method, value_string("tablet"));
+	st = cmd_put_option(c, draft, punch->position, "--position");
+	if (st == ST_OK)
+		st = cmd_put_option(c, draft, punch->accuracy, "--accuracy");
+	return st == ST_OK ? cmd_put_option(c, draft, punch->place, "--place") : st;
+}
+
+static enum status refuse_punch(struct cmd *c, const char *what, const char *next)
+{
+	return failure_set(&c->why, ST_REFUSED, what, "Nothing was changed.", next);
+}
+
+/* A time that was taken is never taken anew in silence. */
+static enum status check_punch(struct cmd *c, const struct draft *draft, const struct id *id, bool out)
+{
+	struct entry visit;
+	bool in_before, out_before;
+	enum status st = cmd_entry(c, draft->kind, id, &visit);
+
+	if (st != ST_OK)
+		return st;
+	in_before = entry_text(&visit, "check_in_time") != NULL;
+	out_before = entry_text(&visit, "check_out_time") != NULL;
+	entry_close(&visit);
+	if (!out && in_before)
+		return refuse_punch(c, "This visit was checked in before.",
+				    "Where that time is wrong, correct it with `doorstep set`.");
+	if (out && out_before)
+		return refuse_punch(c, "This visit was checked out before.",
+				    "Where that time is wrong, correct it with `doorstep set`.");
+	if (out && !in_before)
+		return refuse_punch(c, "This visit was not checked in.", "Run `doorstep visit in` first.");
+	return ST_OK;
+}
+
+static enum status punch(struct cmd *c, bool out)
+{
+	struct draft *draft = cmd_draft(c, "visit");
+	struct id id;
+	enum status st = draft == NULL ? ST_NOMEM : cmd_find(c, draft->kind, c->line->words[0], &id);
+
+	if (st == ST_OK)
+		st = check_punch(c, draft, &id, out);
+	if (st == ST_OK)
+		st = put_punch(c, draft, out ? &OUT : &IN);
+	if (st != ST_OK)
+		return st;
+	cmd_put_value(draft, "status", value_string(out ? "done" : "in-progress"));
+	cmd_put_value(draft, "status_reason", value_null());
+	if (out) {
+		cmd_put_value(draft, "outcome", value_string("done"));
+		cmd_put_value(draft, "outcome_reason", value_null());
+		st = cmd_put_option(c, draft, "outcome", "--outcome");
+		if (st == ST_OK)
+			st = cmd_put_option(c, draft, "outcome_reason", "--reason");
+	}
+	return st == ST_OK ? cmd_save(c, draft, &id, SAVE_SHOWN_NOW) : st;
+}
+
+static enum status in_body(struct cmd *c)
+{
+	return punch(c, false);
+}
+
+static enum status out_body(struct cmd *c)
+{
+	return punch(c, true);
+}
+
+int cmd_visit_in(const struct command_line *line)
+{
+	return cmd_run(line, in_body);
+}
+
+int cmd_visit_out(const struct command_line *line)
+{
+	return cmd_run(line, out_body);
+}

@@ -1,0 +1,148 @@
+#include "client/draft.h"
+
+#include <string.h>
+
+#include "client/journal.h"
+#include "common/kindsql.h"
+
+static void read_base(sqlite3_stmt *stmt, uint32_t device, struct version *base)
+{
+	const void *digest = sqlite3_column_blob(stmt, 4);
+
+	if (sqlite3_column_type(stmt, 1) != SQLITE_NULL) {
+		base->tag = VERSION_SEQ;
+		base->seq = (uint64_t)db_column_int(stmt, 1);
+	} else if (sqlite3_column_type(stmt, 2) != SQLITE_NULL) {
+		base->tag = VERSION_OWN;
+		base->n = (uint64_t)db_column_int(stmt, 2);
+		base->origin = (uint32_t)db_column_int(stmt, 3);
+		if (base->origin == device)
+			base->origin = 0;
+		if (base->origin != 0 && digest != NULL && sqlite3_column_bytes(stmt, 4) >= (int)sizeof base->digest)
+			memcpy(base->digest, digest, sizeof base->digest);
+	}
+}
+
+static enum status read_dirty(struct replica *r, sqlite3_stmt *stmt, struct draft *d)
+{
+	const int64_t group = db_column_int(stmt, 0);
+	const int slot = slot_of(d->key.kind, group);
+	struct dirty *dirty = &d->record;
+
+	if (group != GROUP_RECORD) {
+		if (slot < 0)
+			return ST_OK;
+		dirty = &d->dirty[slot];
+	}
+	dirty->present = true;
+	read_base(stmt, r->identity.device, &dirty->base);
+	if (sqlite3_column_type(stmt, 5) == SQLITE_TEXT) {
+		dirty->base_len = (size_t)sqlite3_column_bytes(stmt, 5);
+		dirty->base_values = arena_copy(d->arena, sqlite3_column_text(stmt, 5), dirty->base_len);
+		if (dirty->base_values == NULL)
+			return ST_NOMEM;
+	}
+	dirty->edit_first = db_column_int(stmt, 6);
+	dirty->edit_last = db_column_int(stmt, 7);
+	dirty->wall_ms = db_column_int(stmt, 8);
+	dirty->reading = db_column_int(stmt, 9);
+	return ST_OK;
+}
+
+static enum status load_dirty(struct replica *r, struct draft *d)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = key_prepare(r, "SELECT grp,base_seq,base_n,base_origin,base_digest,base_values,"
+					    "edit_first,edit_last,wall_ms,reading FROM ds_dirty"
+					    " WHERE kind=?1 AND id=?2", &d->key, &st);
+
+	if (stmt == NULL)
+		return st;
+	while ((st = db_step(&r->db, stmt, &row)) == ST_OK && row)
+		if ((st = read_dirty(r, stmt, d)) != ST_OK)
+			break;
+	db_done(stmt);
+	for (int slot = 0; slot < slot_count(d->key.kind) && st == ST_OK; slot++)
+		if (d->dirty[slot].present)
+			st = journal_evidence(r, d->dirty[slot].wall_ms, d->dirty[slot].reading,
+					      &d->dirty[slot].evidence);
+	if (st == ST_OK && d->record.present)
+		st = journal_evidence(r, d->record.wall_ms, d->record.reading, &d->record.evidence);
+	return st;
+}
+
+/* The values: the live row's, else those of the row that was deleted. */
+static enum status load_row(struct replica *r, struct draft *d)
+{
+	const struct kind *kind = d->key.kind;
+	int64_t version = 0;
+	enum status st = replica_read(r, kind, &d->key.id, d->arena, &d->row, &d->patient, &version);
+	bool row = false;
+	sqlite3_stmt *stmt = NULL;
+
+	d->live = st == ST_OK;
+	if (st != ST_NOT_FOUND)
+		return st;
+	d->patient = kind->is_staff ? ID_STAFF : d->key.id;
+	stmt = key_prepare(r, "SELECT patient,last FROM ds_gone WHERE kind=?1 AND id=?2", &d->key, &st);
+	if (stmt == NULL)
+		return st;
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK) {
+		const char *last = row ? (const char *)sqlite3_column_text(stmt, 1) : NULL;
+
+		if (row)
+			(void)db_column_id(stmt, 0, &d->patient);
+		st = last == NULL ? ST_NOT_FOUND
+				  : kindsql_from_json(kind, kind->mask_all, last,
+						      (size_t)sqlite3_column_bytes(stmt, 1), d->arena, &d->row);
+	}
+	db_done(stmt);
+	return st;
+}
+
+enum status draft_sent(struct replica *r, struct draft *d, uint64_t n, const struct change **out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	const struct field *field = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	if (d->sent_n == n) {
+		*out = d->sent;
+		return ST_OK;
+	}
+	*out = NULL;
+	if (d->sent == NULL && (d->sent = arena_alloc(d->arena, sizeof *d->sent)) == NULL)
+		return ST_NOMEM;
+	stmt = db_prepare(&r->db, "SELECT body FROM ds_journal WHERE n=?1", &st);
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)n);
+	st = db_step(&r->db, stmt, &row);
+	d->sent_n = 0;
+	if (st == ST_OK && row) {
+		st = change_decode(r->schema, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0),
+				   d->arena, d->sent, &field);
+		if (st == ST_OK) {
+			d->sent_n = n;
+			*out = d->sent;
+		} else if (st != ST_NOMEM) {
+			st = ST_OK; /* nothing to compare with: it counts as changed */
+		}
+	}
+	db_done(stmt);
+	return st;
+}
+
+enum status draft_load(struct replica *r, const struct pending *pending, struct draft *d)
+{
+	enum status st = ST_OK;
+
+	d->key = pending->key;
+	st = tracks_load(r, &d->key, &d->tracks);
+	if (st == ST_OK)
+		st = load_dirty(r, d);
+	return st == ST_OK ? load_row(r, d) : st;
+}

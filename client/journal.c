@@ -1,0 +1,252 @@
+#include "client/journal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "client/tracks.h"
+#include "common/kindsql.h"
+
+/* --- evidence --------------------------------------------------------------------- */
+
+static enum status read_reading(struct replica *r, const char *sql, int64_t id, struct reading *out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(&r->db, sql, &st);
+
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && !row)
+		st = ST_NOT_FOUND;
+	if (st == ST_OK) {
+		out->heard_ms = db_column_int(stmt, 0);
+		out->wall_received_ms = db_column_int(stmt, 1);
+		out->slack_ms = (uint32_t)db_column_int(stmt, 2);
+	}
+	db_done(stmt);
+	return st;
+}
+
+enum status journal_evidence(struct replica *r, int64_t wall_ms, int64_t reading, struct evidence *evidence_out)
+{
+	struct evidence evidence = { 0 };
+	struct reading heard = { 0 }, next = { 0 };
+	enum status st = read_reading(r, "SELECT heard_ms,wall_received_ms,slack_ms FROM ds_reading WHERE id=?1",
+				      reading, &heard);
+
+	if (st == ST_NOT_FOUND) {
+		*evidence_out = evidence;
+		return ST_OK;
+	}
+	if (st != ST_OK)
+		return st;
+	evidence.heard_ms = heard.heard_ms;
+	evidence.slack_ms = heard.slack_ms;
+	if (__builtin_sub_overflow(wall_ms, heard.wall_received_ms, &evidence.elapsed_ms)) {
+		evidence.elapsed_ms = 0;
+		*evidence_out = evidence;
+		return ST_OK;
+	}
+	st = read_reading(r, "SELECT heard_ms,wall_received_ms,slack_ms FROM ds_reading WHERE id>?1 ORDER BY id LIMIT 1",
+			  reading, &next);
+	if (st == ST_NOT_FOUND)
+		evidence.steadiness = STEADY_OPEN;
+	else if (st == ST_OK && reading_agrees(&heard, &next))
+		evidence.steadiness = STEADY_MEASURED;
+	else if (st != ST_OK)
+		return st;
+	*evidence_out = evidence;
+	return ST_OK;
+}
+
+/* --- counts ----------------------------------------------------------------------- */
+
+enum status journal_counts(struct replica *r, struct outbox_counts *out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt =
+		db_prepare(&r->db,
+			   "SELECT (SELECT count(*) FROM (SELECT DISTINCT kind,id FROM ds_dirty)),"
+			   "(SELECT count(*) FROM ds_journal WHERE state=0),"
+			   "(SELECT count(*) FROM ds_journal WHERE state=1),"
+			   "(SELECT count(*) FROM (SELECT DISTINCT kind,id FROM ds_attention)),"
+			   "(SELECT count(*) FROM ds_journal WHERE state=3),"
+			   "(SELECT count(*) FROM ds_journal WHERE state=2),"
+			   "(SELECT min(at) FROM (SELECT min(wall_ms) AS at FROM ds_dirty"
+			   " UNION ALL SELECT min(made_wall_ms) FROM ds_journal WHERE state=0))", &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && row)
+		*out = (struct outbox_counts){
+			.dirty = (uint64_t)db_column_int(stmt, 0),
+			.waiting = (uint64_t)db_column_int(stmt, 1),
+			.held = (uint64_t)db_column_int(stmt, 2),
+			.attention = (uint64_t)db_column_int(stmt, 3),
+			.returned = (uint64_t)db_column_int(stmt, 4),
+			.settled = (uint64_t)db_column_int(stmt, 5),
+			.oldest_unsent_ms = db_column_int(stmt, 6),
+		};
+	db_done(stmt);
+	return st;
+}
+
+/* --- a returned change is used again ---------------------------------------------- */
+
+static void add_set(struct buf *sql, const struct kind *kind, uint64_t mask)
+{
+	const char *separator = "";
+	int at = 3;
+
+	buf_printf(sql, "UPDATE \"%s\" SET ", kind->name);
+	for (size_t i = 0; i < kind->field_count; i++) {
+		if ((mask >> i & 1) == 0)
+			continue;
+		buf_printf(sql, "%s\"%s\"=?%d", separator, kind->fields[i].name, at++);
+		separator = ",";
+	}
+	buf_add_str(sql, " WHERE id=?1");
+}
+
+static void add_insert(struct buf *sql, const struct kind *kind)
+{
+	buf_printf(sql, "INSERT INTO \"%s\"(id%s,", kind->name, kind_has_patient(kind) ? ",patient" : "");
+	kindsql_columns(sql, kind, kind->mask_all, "");
+	buf_printf(sql, ") VALUES(?1%s", kind_has_patient(kind) ? ",?2" : "");
+	for (int i = 0; i < kind->field_count; i++)
+		buf_printf(sql, ",?%d", i + 3);
+	buf_add_str(sql, ")");
+}
+
+/* Run the statement as a program would: the triggers note it as a new edit. */
+static enum status write_change(struct replica *r, const struct change *change, bool insert)
+{
+	const struct kind *kind = change->kind;
+	const uint64_t mask = insert ? kind->mask_all : change->mask;
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = NULL;
+	struct buf sql;
+
+	buf_init(&sql, 16384);
+	if (insert)
+		add_insert(&sql, kind);
+	else
+		add_set(&sql, kind, mask);
+	st = buf_status(&sql);
+	if (st == ST_OK)
+		stmt = db_prepare(&r->db, buf_str(&sql), &st);
+	buf_close(&sql);
+	if (stmt == NULL)
+		return st;
+	db_bind_id(stmt, 1, &change->id);
+	if (insert && kind_has_patient(kind))
+		db_bind_id(stmt, 2, &change->patient);
+	(void)kindsql_bind(stmt, 3, kind, &change->row, mask);
+	return db_run(&r->db, stmt);
+}
+
+static enum status delete_row(struct replica *r, const struct key *key)
+{
+	char sql[128];
+
+	(void)sqlite3_snprintf(sizeof sql, sql, "DELETE FROM \"%w\" WHERE ?1 AND id=?2", key->kind->name);
+	return key_run(r, sql, key);
+}
+
+static enum status use_values(struct replica *r, const struct change *change, struct failure *why)
+{
+	const struct key key = { .kind = change->kind, .id = change->id };
+	bool live = false;
+	char sql[128];
+	enum status st = ST_OK;
+
+	(void)sqlite3_snprintf(sizeof sql, sql, "SELECT ?1 FROM \"%w\" WHERE id=?2", key.kind->name);
+	st = key_exists(r, sql, &key, &live);
+	if (st != ST_OK)
+		return failure_set(why, st, NULL, NULL, NULL);
+	if (change->deletes && live)
+		st = delete_row(r, &key);
+	else if (live && change->mask != 0)
+		st = write_change(r, change, false);
+	else if (!live && change->create && !change->deletes)
+		st = write_change(r, change, true);
+	else if (!live)
+		return failure_set(why, ST_NOT_FOUND, "The record of this change is not on this tablet any more.",
+				   "What was written is kept in the journal.", "Write it anew where it belongs.");
+	return st == ST_OK ? ST_OK : failure_set(why, st, NULL, NULL, NULL);
+}
+
+/* What was given back under n; its texts live in the arena. */
+static enum status read_returned(struct replica *r, uint64_t n, struct arena *arena, struct change *change)
+{
+	const struct field *field = NULL;
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT body FROM ds_journal WHERE n=?1 AND state=3", &st);
+
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)n);
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && !row)
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		st = change_decode(r->schema, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), arena,
+				   change, &field);
+	db_done(stmt);
+	return st;
+}
+
+static enum status mark_used(struct replica *r, uint64_t n)
+{
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "UPDATE ds_journal SET state=2,"
+						"outcome='{\"result\":\"returned\",\"used\":true}' WHERE n=?1", &st);
+
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)n);
+	return db_run(&r->db, stmt);
+}
+
+static enum status reuse(struct replica *r, uint64_t n, struct arena *arena, struct failure *why)
+{
+	struct change *change = arena_zalloc(arena, sizeof *change);
+	enum status st = change == NULL ? ST_NOMEM : db_begin(&r->db);
+
+	if (st != ST_OK)
+		return failure_set(why, st, NULL, NULL, NULL);
+	st = read_returned(r, n, arena, change);
+	if (st == ST_NOT_FOUND)
+		(void)failure_set(why, st, "No change of this number was given back.", "Nothing was changed.",
+				  "See which changes were returned, and name one of them.");
+	else if (st != ST_OK)
+		(void)failure_set(why, st, NULL, NULL, NULL);
+	else
+		st = use_values(r, change, why);
+	if (st == ST_OK) {
+		st = mark_used(r, n);
+		if (st == ST_OK)
+			st = db_commit(&r->db);
+		if (st != ST_OK)
+			(void)failure_set(why, st, NULL, NULL, NULL);
+	}
+	if (st != ST_OK)
+		db_rollback(&r->db);
+	return st;
+}
+
+enum status journal_reuse(struct replica *r, uint64_t n, struct failure *why)
+{
+	struct arena arena;
+	enum status st = ST_OK;
+
+	arena_init(&arena, (size_t)16 * 1024 * 1024);
+	st = reuse(r, n, &arena, why);
+	arena_close(&arena);
+	return st;
+}

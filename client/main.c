@@ -1,0 +1,114 @@
+/* doorstep: the tablet's command line. A table of commands; each is one function of a cmd_*.c. */
+#include <sys/stat.h>
+
+#include "client/cmd.h"
+
+#define PATIENT "--patient", "ID", "whose record it is"
+#define SHOWN "--shown", "VERSION", "the version you were shown, so that news is not overwritten"
+
+static const struct option_row NONE[] = { { NULL, NULL, NULL } };
+static const struct option_row ALL[] = {
+	{ "--all", NULL, "those of all care managers" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row PATIENT_ADD[] = {
+	{ "--name", "NAME", "the patient's name; - reads it from standard input" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row NOTE_ADD[] = {
+	{ PATIENT },
+	{ "--visit", "ID", "the visit it belongs to" },
+	{ "--section", "NAME[=TEXT]", "the section it is written into (observed); TEXT may be @FILE" },
+	{ "--file", "FILE", "take the text from a file, not from standard input" },
+	{ "--type", "TYPE", "the note's type" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row NOTE_EDIT[] = {
+	{ "--section", "NAME[=TEXT]", "the section it is written into (observed); TEXT may be @FILE" },
+	{ "--file", "FILE", "take the text from a file, not from standard input" },
+	{ SHOWN },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row LIST[] = {
+	{ "--patient", "ID", "of this patient only" },
+	{ "--all", NULL, "those that are over too" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row TASK_ADD[] = {
+	{ PATIENT },
+	{ "--due", "TIME", "by when" },
+	{ "--priority", "WORD", "low, normal, high or urgent" },
+	{ "--notes", "TEXT", "more about it" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row TASK_DONE[] = {
+	{ "--outcome", "TEXT", "what came of it" },
+	{ "--not-done", "REASON", "it is over and was not done, and why" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_ADD[] = {
+	{ PATIENT },
+	{ "--at", "TIME", "when it begins" },
+	{ "--minutes", "N", "how long it is to take" },
+	{ "--purpose", "TEXT", "what it is for" },
+	{ "--service", "TEXT", "the type of service" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_IN[] = {
+	{ "--place", "WORD", "home or community (home)" },
+	{ "--position", "LAT,LON", "where, if the tablet knows it" },
+	{ "--accuracy", "METRES", "how exactly it knows it" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_OUT[] = {
+	{ "--place", "WORD", "home or community (home)" },
+	{ "--position", "LAT,LON", "where, if the tablet knows it" },
+	{ "--accuracy", "METRES", "how exactly it knows it" },
+	{ "--outcome", "WORD", "done, no-answer, refused or hospital (done)" },
+	{ "--reason", "TEXT", "why, where the outcome needs it" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row SET[] = { { SHOWN }, { NULL, NULL, NULL } };
+static const struct option_row DECIDE[] = {
+	{ "--keep", "WHICH", "current, other, or the number of a candidate" },
+	{ "--value", "V", "another value; FIELD=VALUE for each field of several" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct command_row COMMANDS[] = {
+	{ "enrol", "URL [CODE]", "Make this tablet known to its centre; without a code it is asked for.", NONE, 1, 2,
+	  cmd_enrol },
+	{ "sync", "", "Exchange with the centre now, and say what travelled.", NONE, 0, 0, cmd_sync },
+	{ "run", "", "Keep exchanging with the centre whenever there is something to say.", NONE, 0, 0, cmd_run_agent },
+	{ "status", "", "Say what is saved, on its way, received, or needs attention.", NONE, 0, 0, cmd_status },
+	{ "today", "", "List today's visits, with what must be known before each.", ALL, 0, 0, cmd_today },
+	{ "patients", "", "List the patients on this tablet.", NONE, 0, 0, cmd_patients },
+	{ "patient add", "[FIELD=VALUE...]", "Add a patient, who is then yours.", PATIENT_ADD, 0, 64, cmd_patient_add },
+	{ "show", "KIND/ID", "Show a record, where it is on its way, and what is in conflict.", NONE, 1, 1, cmd_show },
+	{ "note add", "", "Write a note; its text comes from standard input.", NOTE_ADD, 0, 0, cmd_note_add },
+	{ "note edit", "ID", "Replace a section of a note.", NOTE_EDIT, 1, 1, cmd_note_edit },
+	{ "task list", "", "List open tasks.", LIST, 0, 0, cmd_task_list },
+	{ "task add", "TITLE", "Add a task; a title of - is read from standard input.", TASK_ADD, 1, 1, cmd_task_add },
+	{ "task done", "ID", "Finish a task.", TASK_DONE, 1, 1, cmd_task_done },
+	{ "visit list", "", "List visits that are planned or in progress.", LIST, 0, 0, cmd_visit_list },
+	{ "visit add", "", "Plan a visit.", VISIT_ADD, 0, 0, cmd_visit_add },
+	{ "visit in", "ID", "Check in: the visit begins now.", VISIT_IN, 1, 1, cmd_visit_in },
+	{ "visit out", "ID", "Check out: the visit ends now.", VISIT_OUT, 1, 1, cmd_visit_out },
+	{ "set", "KIND/ID FIELD=VALUE...", "Change fields of a record; VALUE may be - or @FILE.", SET, 2, 64, cmd_set },
+	{ "conflicts", "", "List what a person must decide, with the candidates.", NONE, 0, 0, cmd_conflicts },
+	{ "decide", "CONFLICT", "Decide a conflict.", DECIDE, 1, 1, cmd_decide },
+	{ "held", "", "List what is held, returned or can't be sent, with the reason and what to do.", NONE, 0, 0,
+	  cmd_held },
+	{ "held reuse", "N", "Use the values of a returned change again.", NONE, 1, 1, cmd_held_reuse },
+	{ "sql", "STATEMENT", "Run one SQL statement on the replica, as any program would; - and @FILE too.", NONE, 1, 1,
+	  cmd_sql },
+	{ "verify", "", "Check the journal against what the centre has signed.", NONE, 0, 0, cmd_verify },
+	{ .name = NULL },
+};
+
+int main(int argc, char **argv)
+{
+	umask(S_IRWXG | S_IRWXO); /* patients' data is for the tablet's own account */
+	return command_main("doorstep", "doorstep: a care manager's records on this tablet, in step with the centre.",
+			    "--home", COMMANDS, argc, argv);
+}

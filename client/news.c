@@ -1,0 +1,86 @@
+#include "client/news.h"
+
+#include <assert.h>
+
+#include "client/live.h"
+#include "common/kindsql.h"
+
+static void news_from(const struct answer_record *record, struct news *out)
+{
+	out->key = (struct key){ .kind = record->kind, .id = record->id };
+	out->patient = record->patient;
+	out->seq = record->seq;
+	out->mask = record->mask;
+	for (size_t i = 0; i < record->kind->field_count; i++)
+		out->row.values[i] = (record->mask >> i & 1) != 0 ? record->row.values[i] : value_null();
+}
+
+/* A record's patient is fixed when it is made. */
+static enum status check_patient(struct replica *r, const struct news *news, bool live)
+{
+	struct id patient = news->patient;
+	enum status st = ST_OK;
+	bool row = false;
+	char sql[128];
+	sqlite3_stmt *stmt = NULL;
+
+	if (!live || !kind_has_patient(news->key.kind))
+		return ST_OK;
+	(void)sqlite3_snprintf(sizeof sql, sql, "SELECT patient FROM \"%w\" WHERE ?1 AND id=?2", news->key.kind->name);
+	stmt = key_prepare(r, sql, &news->key, &st);
+	if (stmt == NULL)
+		return st;
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && row)
+		(void)db_column_id(stmt, 0, &patient);
+	db_done(stmt);
+	if (st == ST_OK && !id_equal(&patient, &news->patient))
+		st = ST_PROTOCOL;
+	return st;
+}
+
+/* Something of the record is dirty or in flight, or only a part of it came: all goes
+ * into the copies, and rows take from there what they may. */
+static enum status keep_all(struct replica *r, const struct answer_record *record, const struct news *news,
+			    struct arena *arena)
+{
+	const struct kind *kind = record->kind;
+	enum status st = live_keep_mark(r, &news->key, record->seq, record->deleted);
+
+	for (int slot = 1; slot < slot_count(kind) && st == ST_OK; slot++)
+		if ((slot_mask(kind, slot) & record->mask) != 0)
+			st = live_keep(r, news, slot);
+	if (st == ST_OK)
+		st = live_settle(r, &news->key, arena);
+	return st == ST_OK && record->whole ? tracks_see(r, &news->key, GROUP_RECORD, record->seq) : st;
+}
+
+enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena)
+{
+	struct news *news = arena_zalloc(arena, sizeof *news);
+	struct presence presence = { 0 };
+	struct tracks tracks;
+	enum status st = ST_OK;
+
+	if (news == NULL)
+		return ST_NOMEM;
+	if (record->seq > INT64_MAX)
+		return ST_PROTOCOL;
+	news_from(record, news);
+	st = tracks_load(r, &news->key, &tracks);
+	if (st == ST_OK)
+		st = live_presence(r, &news->key, &presence);
+	if (st == ST_OK)
+		st = check_patient(r, news, presence.live);
+	if (st != ST_OK)
+		return st;
+	if (!record->whole && !record->deleted && !presence.live && !presence.gone)
+		return ST_PROTOCOL;
+	if (tracks_any(&tracks))
+		return keep_all(r, record, news, arena);
+	if (record->deleted)
+		return live_remove(r, &news->key, &news->patient, record->seq);
+	if (record->whole)
+		return live_take_whole(r, news, &tracks, arena);
+	return keep_all(r, record, news, arena);
+}

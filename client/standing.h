@@ -1,0 +1,32 @@
+/* standing.h - how things stand between this tablet and its centre. Reads only.
+ * Store ring.
+ */
+#ifndef CLIENT_STANDING_H
+#define CLIENT_STANDING_H
+
+#include "client/journal.h"
+#include "client/replica.h"
+
+struct standing {
+	struct outbox_counts counts;
+	uint64_t conflicts;                /* open ones of this tablet's patients */
+	uint64_t complete, filling, left;  /* patients */
+	int64_t last_up_ms, last_down_ms, failure_ms; /* by this tablet's clock; 0 = never */
+	char failure[256], next[256];      /* of the newest exchange; empty: it went well */
+};
+
+/* All of one moment. */
+enum status standing_read(struct replica *r, struct standing *out) MUST_CHECK;
+
+/* What is to be sent: edited or numbered, and without an outcome. */
+uint64_t standing_pending(const struct standing *standing);
+
+/* Things people must be told (replica.h, ds_notice), newest first: called for each. */
+typedef void standing_fn(void *ctx, int64_t at_ms, const char *what);
+enum status standing_notices(struct replica *r, standing_fn *fn, void *ctx) MUST_CHECK;
+
+/* How a patient stands in the caseload: "complete", "filling", "left", or "new" (made
+ * here, and nothing heard of it yet). Static text. */
+enum status standing_patient(struct replica *r, const struct id *patient, const char **state_out) MUST_CHECK;
+
+#endif

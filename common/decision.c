@@ -1,0 +1,158 @@
+#include "common/decision.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/moment.h"
+
+/* --- reading ---------------------------------------------------------------------- */
+
+static bool read_seq(const json_t *json, uint64_t *out)
+{
+	const char *digits = json_string_value(json);
+	const size_t len = digits == NULL ? 0 : strlen(digits);
+
+	if (len == 0 || len > 19 || strspn(digits, "0123456789") != len)
+		return false;
+	*out = strtoull(digits, NULL, 10);
+	return true;
+}
+
+static bool read_time(const json_t *json, int64_t *out)
+{
+	const char *text = json_string_value(json);
+
+	return text != NULL && moment_parse(text, strlen(text), MOMENT_NO_OFFSET, out);
+}
+
+static enum status read_text(const json_t *json, struct arena *arena, const char **out)
+{
+	const char *text = json_string_value(json);
+
+	*out = arena_copy(arena, text == NULL ? "" : text, text == NULL ? 0 : json_string_length(json));
+	return *out == NULL ? ST_NOMEM : ST_OK;
+}
+
+static enum status read_value(const json_t *json, struct arena *arena, struct value *out)
+{
+	const char *text = NULL;
+	enum status st = ST_OK;
+
+	*out = value_null();
+	if (json_is_integer(json)) {
+		*out = value_int(json_integer_value(json));
+	} else if (json_is_string(json)) {
+		st = read_text(json, arena, &text);
+		if (st == ST_OK)
+			*out = value_text(text, json_string_length(json));
+	} else if (!json_is_null(json)) {
+		st = ST_CORRUPT;
+	}
+	return st;
+}
+
+static enum status read_candidate(const struct kind *kind, const struct group *group, const json_t *json,
+				  struct arena *arena, struct decision_candidate *out)
+{
+	const json_int_t n = json_integer_value(json_object_get(json, "n"));
+	const json_t *values = json_object_get(json, "values");
+	enum status st = ST_OK;
+
+	if (n < 1 || n > UINT16_MAX || !read_seq(json_object_get(json, "seq"), &out->seq))
+		return ST_CORRUPT;
+	out->n = (unsigned)n;
+	out->has_values = json_is_object(values);
+	(void)read_time(json_object_get(json, "from"), &out->from_ms);
+	(void)read_time(json_object_get(json, "to"), &out->to_ms);
+	st = read_text(json_object_get(json, "name"), arena, &out->name);
+	if (st == ST_OK)
+		st = read_text(json_object_get(json, "device"), arena, &out->device);
+	for (size_t f = 0; st == ST_OK && out->has_values && f < kind->field_count; f++)
+		if ((group->mask >> f & 1) != 0)
+			st = read_value(json_object_get(values, kind->fields[f].name), arena, &out->row.values[f]);
+	return st;
+}
+
+enum status decision_candidates(const struct kind *kind, const struct group *group, const char *text, size_t len,
+				struct arena *arena, struct decision_candidate **out, size_t *count_out)
+{
+	json_t *array = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const size_t count = json_array_size(array);
+	struct decision_candidate *candidates = arena_zalloc(arena, (count + 1) * sizeof *candidates);
+	enum status st = json_is_array(array) ? ST_OK : ST_CORRUPT;
+
+	if (st == ST_OK && candidates == NULL)
+		st = ST_NOMEM;
+	for (size_t i = 0; st == ST_OK && i < count; i++)
+		st = read_candidate(kind, group, json_array_get(array, i), arena, &candidates[i]);
+	json_decref(array);
+	if (st == ST_OK) {
+		*out = candidates;
+		*count_out = count;
+	}
+	return st;
+}
+
+bool decision_reached(const char *text, size_t len, uint64_t seq)
+{
+	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	uint64_t stood = 0;
+	const bool reached = read_seq(json_object_get(json, "stood"), &stood) && seq <= stood;
+
+	json_decref(json);
+	return reached;
+}
+
+/* --- writing ---------------------------------------------------------------------- */
+
+static void add_value(struct buf *out, const struct value *value)
+{
+	switch (value->tag) {
+	case VALUE_NULL:
+		buf_add_str(out, "null");
+		break;
+	case VALUE_INT:
+		buf_printf(out, "%" PRId64, value->integer);
+		break;
+	case VALUE_TEXT:
+		buf_add_json(out, value->text, value->len);
+		break;
+	}
+}
+
+static void add_values(struct buf *out, const struct decision *decision)
+{
+	const char *separator = "{\"values\":{";
+
+	for (size_t f = 0; f < decision->kind->field_count; f++) {
+		if ((decision->group->mask >> f & 1) == 0)
+			continue;
+		buf_add_str(out, separator);
+		buf_add_json(out, decision->kind->fields[f].name, strlen(decision->kind->fields[f].name));
+		buf_add_byte(out, ':');
+		add_value(out, &decision->values->values[f]);
+		separator = ",";
+	}
+	buf_add_byte(out, '}');
+}
+
+void decision_text(struct buf *out, const struct decision *decision)
+{
+	const char *separator = "";
+
+	if (decision->choice > 0)
+		buf_printf(out, "{\"choice\":%u", decision->choice);
+	else
+		add_values(out, decision);
+	buf_add_str(out, ",\"seen\":[");
+	for (size_t i = 0; i < decision->candidate_count; i++) {
+		buf_printf(out, "%s\"%" PRIu64 "\"", separator, decision->candidates[i].seq);
+		separator = ",";
+	}
+	buf_add_byte(out, ']');
+	if (decision->stood > 0)
+		buf_printf(out, ",\"stood\":\"%" PRIu64 "\"", decision->stood);
+	buf_add_byte(out, '}');
+}

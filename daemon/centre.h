@@ -1,0 +1,116 @@
+/* centre.h - a centre: its store, its keys, and the one place where requests are
+ * answered. Store ring: sockets, files and threads are in https.c, writer.c, tls.c.
+ *
+ * centre_batch answers requests that arrived together in one write transaction with
+ * one COMMIT, each in its own savepoint (its seen-n rows included): one that fails
+ * takes nothing of the others with it. Answers are signed after COMMIT.
+ */
+#ifndef DAEMON_CENTRE_H
+#define DAEMON_CENTRE_H
+
+#include "daemon/chain.h"
+#include "daemon/feed.h"
+#include "daemon/intake.h"
+#include "daemon/store.h"
+#include "proto/enrol.h"
+#include "proto/envelope.h"
+
+#define CENTRE_META_AGENCY "agency" /* text: the agency's name */
+#define CENTRE_META_ZONE "zone"     /* text: its time zone, "Europe/Zurich" */
+
+struct centre {
+	struct store *store;
+	const struct schema *schema;
+	const struct env *env;
+	struct sign_key key;     /* the centre's Ed25519 key */
+	struct digest seal;      /* key of the cursors' seals, derived from the seed */
+	struct deflater *deflater;
+	/* Set by whoever owns it, after centre_init: */
+	const struct schema *const *older; /* older versions of the schema that tablets may still speak */
+	size_t older_count;
+	int zone_min;            /* offset of the agency's zone now, minutes east of UTC, for enrolment */
+	size_t records_max;      /* of one answer, for tests; 0 = the budget alone */
+	bool alone;              /* the writer hands centre_batch one request at a time (after a crash) */
+};
+
+/* On success the centre owns the store. ST_NOMEM: it does not. */
+enum status centre_init(struct centre *centre, struct store *store, const uint8_t seed[SEED_SIZE]) MUST_CHECK;
+void centre_close(struct centre *centre); /* wipes keys; closes the store; safe on a zeroed one */
+
+/* First start of an agency: name and zone into meta, first epoch. ST_EXISTS: it has a name already. */
+enum status centre_found(struct centre *centre, const char *agency, const char *zone) MUST_CHECK;
+
+/* Each start of the daemon begins an epoch. */
+enum status centre_start(struct centre *centre) MUST_CHECK;
+
+struct centre_request {
+	/* in */
+	const void *bytes; /* the whole envelope */
+	size_t len;
+	int64_t received_ms;
+	/* out */
+	enum status status;  /* ST_OK: `answer` holds the envelope to send */
+	struct failure why;  /* otherwise */
+	struct buf answer;   /* the caller's, made with LIMIT_BODY_MAX; closed by the caller */
+	/* between: filled by centre_prepare, used by centre_batch */
+	struct envelope_head head;
+	struct buf message;
+	struct arena arena;
+	struct request request;
+	struct receipt receipt;
+	struct buf reply; /* the answer's message until it is signed */
+};
+
+/* Everything that needs no transaction: peek, look the device's key up (a short read),
+ * verify, inflate, decode. Any thread with a centre of its own (its own store
+ * connection); the caller has set the three inputs and `answer`. status is set; a
+ * request that failed is skipped by centre_batch. ST_FORGED: an unknown tablet or a wrong
+ * signature, said alike. ST_REFUSED: the tablet has been revoked. ST_PROTOCOL, ST_LIMIT, ST_UNKNOWN
+ * (speaks a schema version that is too old), or the world's. */
+void centre_prepare(struct centre *centre, struct centre_request *request);
+void centre_request_close(struct centre_request *request); /* all but `answer` */
+
+/* Answer count prepared requests in one transaction. A request that fails keeps its
+ * own status and leaves no trace; if BEGIN or COMMIT fails all of them fail with its
+ * status and nothing was changed. In what order they are taken decides like arrival.
+ *
+ * A counter that was used before: with the same bytes the outcomes go again, but no
+ * news; with others, or a lower one, changes count by their numbers and neither
+ * outcomes nor news go (NOTICE_COUNTER). A gap in the numbers ends the taking
+ * (NOTICE_SEND_FROM). A cursor that is not ours gives no news (NOTICE_CURSOR); one
+ * that is ahead of this centre gives none either, stays as it is and is logged. */
+void centre_batch(struct centre *centre, struct centre_request *const *requests, size_t count);
+
+/* --- a command's own work: begin, act through `in`, end --------------------- */
+struct centre_act {
+	struct centre *centre;
+	struct chain chain;
+	struct arena arena;
+	struct intake in;
+};
+enum status centre_act_begin(struct centre_act *act, struct centre *centre) MUST_CHECK;
+/* chain_end, COMMIT; frees. On failure nothing was changed and it is freed too. */
+enum status centre_act_commit(struct centre_act *act) MUST_CHECK;
+void centre_act_abort(struct centre_act *act); /* rolls back, frees */
+
+/* Enrolment (proto/enrol.h): make a one-time code for an account; redeem one. Each is a
+ * write transaction of its own. identity: enrol_identity of this centre. ST_NOT_FOUND: no such
+ * login, or no longer active. A code that is unknown, expired, or used by another tablet
+ * is ST_REFUSED with one and the same text; used by the same key it gives the same answer. */
+enum status centre_code_new(struct centre *centre, const char *login, int64_t lifetime_ms,
+			    const struct digest *identity, struct enrol_code *code_out, struct failure *why) MUST_CHECK;
+enum status centre_enrol(struct centre *centre, const struct enrol_request *request, struct arena *arena,
+			 struct enrol_answer *answer_out, struct failure *why) MUST_CHECK;
+
+/* Accounts and assignments: through device 0. by: the person acting, NULL = the console.
+ * login: 1 to 63 of a-z 0-9 . _ -. ST_INVALID, ST_EXISTS. */
+enum status centre_user_add(struct centre_act *act, const struct id *by, const char *login, const char *name,
+			    const char *role, struct id *worker_out, struct failure *why) MUST_CHECK;
+/* reason: own, cover or team. ST_EXISTS: is assigned already. ST_NOT_FOUND: no such worker or patient. */
+enum status centre_assign(struct centre_act *act, const struct id *by, const struct id *worker,
+			  const struct id *patient, const char *reason, struct failure *why) MUST_CHECK;
+/* Ends every assignment of the pair that is in force. *ended_out: how many. */
+enum status centre_unassign(struct centre_act *act, const struct id *by, const struct id *worker,
+			    const struct id *patient, size_t *ended_out, struct failure *why) MUST_CHECK;
+
+#endif

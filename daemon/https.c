@@ -1,0 +1,511 @@
+#include "daemon/https.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "daemon/gate.h"
+#include "proto/enrol.h"
+#include "proto/limits.h"
+
+#define ENVELOPE_TYPE "application/vnd.doorstep.envelope"
+#define MESSAGE_TYPE "application/vnd.doorstep.message"
+#define JSON_TYPE "application/json"
+#define ENROL_BODY_MAX 4096
+#define CONNECTION_MEMORY (LIMIT_HEADERS_MAX + 8 * 1024)
+#define RETRY_AFTER "5"
+
+enum route { ROUTE_NONE, ROUTE_SYNC, ROUTE_CENTRE, ROUTE_ENROL, ROUTE_HEALTH };
+
+struct route_row {
+	const char *path, *method;
+	enum route route;
+	size_t body_max;
+};
+
+static const struct route_row ROUTES[] = {
+	{ "/v1/sync", "POST", ROUTE_SYNC, LIMIT_BODY_MAX },
+	{ "/v1/centre", "GET", ROUTE_CENTRE, 0 },
+	{ "/v1/enrol", "POST", ROUTE_ENROL, ENROL_BODY_MAX },
+	{ "/v1/health", "GET", ROUTE_HEALTH, 0 },
+};
+
+struct https {
+	struct MHD_Daemon *daemon;
+	struct https_options options;
+	struct gate gate;
+	struct buf card;                  /* answer of GET /v1/centre */
+	gnutls_datum_t ticket_key;
+	pthread_mutex_t lock;             /* of readers */
+	struct centre readers[HTTPS_THREADS];
+	bool reader_used[HTTPS_THREADS];
+	size_t reader_count;
+};
+
+/* One HTTP request, from its first header to its answer. */
+struct exchange {
+	struct https *https;
+	struct MHD_Connection *connection;
+	enum route route;
+	size_t body_max;
+	struct buf body;
+	bool handed_over;     /* to the writer */
+	unsigned code;        /* HTTP status, 0 = not known yet */
+	struct failure why;   /* code other than 200 */
+	struct centre_request request;
+	struct writer_job job;
+	struct buf answer;    /* enrolment */
+};
+
+/* --- answers ---------------------------------------------------------------- */
+
+static unsigned http_code(enum status status)
+{
+	switch (status) {
+	case ST_OK:
+		return MHD_HTTP_OK;
+	case ST_FORGED:
+	case ST_REFUSED:
+		return MHD_HTTP_UNAUTHORIZED;
+	case ST_LIMIT:
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	case ST_NOT_FOUND:
+		return MHD_HTTP_NOT_FOUND;
+	case ST_PROTOCOL:
+	case ST_INVALID:
+	case ST_USAGE:
+	case ST_EXISTS:
+	case ST_STALE:
+		return MHD_HTTP_BAD_REQUEST;
+	case ST_UNKNOWN:
+		return MHD_HTTP_UPGRADE_REQUIRED;
+	case ST_NOMEM:
+	case ST_IO:
+	case ST_FULL:
+	case ST_BUSY:
+	case ST_CORRUPT:
+	case ST_STEP_BACK:
+	case ST_UNREACHABLE:
+	case ST_TLS:
+	case ST_LATER:
+	case ST_COUNT:
+		break;
+	}
+	return MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
+static enum MHD_Result send_bytes(struct MHD_Connection *c, unsigned code, const char *type,
+				  const void *data, size_t len)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result = MHD_NO;
+
+	/* MHD copies the bytes; its prototype has forgotten const. */
+	response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
+	if (response == NULL)
+		return MHD_NO;
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+	    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
+	    (code != MHD_HTTP_SERVICE_UNAVAILABLE && code != MHD_HTTP_TOO_MANY_REQUESTS
+		     ? true
+		     : MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER) == MHD_YES))
+		result = MHD_queue_response(c, code, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned code, const struct failure *why)
+{
+	enum MHD_Result result;
+	struct buf json;
+
+	buf_init(&json, 8192);
+	buf_add_str(&json, "{\"what\":");
+	buf_add_json(&json, why->what, strlen(why->what));
+	buf_add_str(&json, ",\"safe\":");
+	buf_add_json(&json, why->safe, strlen(why->safe));
+	buf_add_str(&json, ",\"next\":");
+	buf_add_json(&json, why->next, strlen(why->next));
+	buf_add_str(&json, "}\n");
+	result = buf_status(&json) == ST_OK ? send_bytes(c, code, JSON_TYPE, json.data, json.len) : MHD_NO;
+	buf_close(&json);
+	return result;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *c, unsigned code, const char *what, const char *next)
+{
+	struct failure why;
+
+	failure_set(&why, ST_REFUSED, what, "Nothing was taken.", next);
+	return send_failure(c, code, &why);
+}
+
+/* --- readers ------------------------------------------------------------------ */
+
+static struct centre *reader_take(struct https *h)
+{
+	struct centre *reader = NULL;
+
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < h->reader_count && reader == NULL; i++)
+		if (!h->reader_used[i]) {
+			h->reader_used[i] = true;
+			reader = &h->readers[i];
+		}
+	pthread_mutex_unlock(&h->lock);
+	assert(reader != NULL); /* as many as threads */
+	return reader;
+}
+
+static void reader_give(struct https *h, const struct centre *reader)
+{
+	pthread_mutex_lock(&h->lock);
+	h->reader_used[reader - h->readers] = false;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static enum status readers_open(struct https *h, struct failure *why)
+{
+	for (size_t i = 0; i < HTTPS_THREADS; i++) {
+		struct store *store = NULL;
+		enum status st = store_sqlite_open(&store, h->options.database, h->options.schema,
+						   h->options.env, false, why);
+
+		if (st != ST_OK)
+			return st;
+		st = centre_init(&h->readers[i], store, h->options.keys->sign_seed);
+		if (st != ST_OK) {
+			store->ops->close(store);
+			return failure_set(why, st, NULL, NULL, NULL);
+		}
+		h->reader_count++;
+	}
+	return ST_OK;
+}
+
+/* --- the two routes that write ------------------------------------------------ */
+
+static void exchange_done(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	MHD_resume_connection(x->connection);
+}
+
+static void enrol_work(struct centre *centre, void *ctx)
+{
+	struct exchange *x = ctx;
+	struct arena arena;
+	struct enrol_request request;
+	struct enrol_answer answer;
+	enum status st;
+
+	arena_init(&arena, LIMIT_INFLATED_MAX);
+	buf_init(&x->answer, ENROL_BODY_MAX);
+	st = enrol_request_decode(x->body.data, x->body.len, &arena, &request);
+	if (st != ST_OK)
+		failure_set(&x->why, st, NULL, NULL, NULL);
+	else
+		st = centre_enrol(centre, &request, &arena, &answer, &x->why);
+	if (st == ST_OK)
+		st = enrol_answer_encode(&x->answer, &answer);
+	arena_close(&arena);
+	x->code = http_code(st);
+	gate_tell(&x->https->gate, x->connection, st == ST_OK);
+}
+
+static void hand_over(struct exchange *x, struct centre_request *request,
+		      void (*work)(struct centre *, void *))
+{
+	x->handed_over = true;
+	x->job = (struct writer_job){ .request = request, .work = work, .done = exchange_done, .ctx = x };
+	MHD_suspend_connection(x->connection);
+	writer_submit(x->https->options.writer, &x->job);
+}
+
+static enum MHD_Result start_sync(struct exchange *x)
+{
+	const struct env *env = x->https->options.env;
+	struct centre *reader = reader_take(x->https);
+
+	x->request.bytes = x->body.data;
+	x->request.len = x->body.len;
+	x->request.received_ms = env->wall_ms(env->ctx);
+	buf_init(&x->request.answer, LIMIT_BODY_MAX);
+	centre_prepare(reader, &x->request);
+	reader_give(x->https, reader);
+	if (x->request.status != ST_OK)
+		return send_failure(x->connection, http_code(x->request.status), &x->request.why);
+	hand_over(x, &x->request, NULL);
+	return MHD_YES;
+}
+
+static enum MHD_Result start_enrol(struct exchange *x)
+{
+	if (!gate_open(&x->https->gate, x->connection))
+		return refuse(x->connection, MHD_HTTP_TOO_MANY_REQUESTS,
+			      "Too many enrolments from here were refused lately.", "Try again in ten minutes.");
+	hand_over(x, NULL, enrol_work);
+	return MHD_YES;
+}
+
+static enum MHD_Result finish(struct exchange *x)
+{
+	if (x->route == ROUTE_ENROL)
+		return x->code == MHD_HTTP_OK
+			       ? send_bytes(x->connection, x->code, MESSAGE_TYPE, x->answer.data, x->answer.len)
+			       : send_failure(x->connection, x->code, &x->why);
+	if (x->request.status != ST_OK)
+		return send_failure(x->connection, http_code(x->request.status), &x->request.why);
+	return send_bytes(x->connection, MHD_HTTP_OK, ENVELOPE_TYPE, x->request.answer.data,
+			  x->request.answer.len);
+}
+
+static enum MHD_Result start(struct exchange *x)
+{
+	static const char serving[] = "{\"status\":\"serving\"}\n";
+
+	switch (x->route) {
+	case ROUTE_SYNC:
+		return start_sync(x);
+	case ROUTE_ENROL:
+		return start_enrol(x);
+	case ROUTE_CENTRE:
+		return send_bytes(x->connection, MHD_HTTP_OK, MESSAGE_TYPE, x->https->card.data,
+				  x->https->card.len);
+	case ROUTE_HEALTH:
+		return send_bytes(x->connection, MHD_HTTP_OK, JSON_TYPE, serving, sizeof serving - 1);
+	case ROUTE_NONE:
+		break;
+	}
+	return MHD_NO;
+}
+
+/* --- libmicrohttpd's callbacks -------------------------------------------------- */
+
+/* The first call for a request, with headers only: choose the route, or refuse. */
+static enum MHD_Result begin(struct https *h, struct MHD_Connection *c, const char *url,
+			     const char *method, struct exchange **out)
+{
+	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const struct route_row *row = NULL;
+	struct exchange *x;
+
+	gate_request_came(&h->gate, c);
+	for (size_t i = 0; i < sizeof ROUTES / sizeof ROUTES[0]; i++)
+		if (strcmp(url, ROUTES[i].path) == 0)
+			row = &ROUTES[i];
+	if (row == NULL)
+		return refuse(c, MHD_HTTP_NOT_FOUND, "There is nothing at this address of the centre.",
+			      "Check the address that the tablet was given.");
+	if (strcmp(method, row->method) != 0)
+		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "This address takes another kind of request.",
+			      "The program that asked is not a Doorstep tablet of this version.");
+	if (length != NULL && strtoull(length, NULL, 10) > row->body_max)
+		return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
+			      "Send less in one request.");
+	x = calloc(1, sizeof *x);
+	if (x == NULL)
+		return MHD_NO;
+	x->https = h;
+	x->connection = c;
+	x->route = row->route;
+	x->body_max = row->body_max;
+	buf_init(&x->body, row->body_max);
+	*out = x;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
+				  const char *version, const char *upload, size_t *upload_len, void **state)
+{
+	struct exchange *x = *state;
+
+	(void)version;
+	if (x == NULL) {
+		const enum MHD_Result result = begin(ctx, c, url, method, &x);
+
+		*state = x;
+		return result;
+	}
+	if (*upload_len > 0) {
+		buf_add(&x->body, upload, *upload_len); /* past its ceiling it only remembers so */
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	if (buf_status(&x->body) != ST_OK)
+		return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
+			      "Send less in one request.");
+	return x->handed_over ? finish(x) : start(x);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
+{
+	struct exchange *x = *state;
+
+	(void)ctx;
+	(void)c;
+	(void)code;
+	if (x == NULL)
+		return;
+	centre_request_close(&x->request);
+	buf_close(&x->request.answer);
+	buf_close(&x->answer);
+	buf_close(&x->body);
+	free(x);
+	*state = NULL;
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *c, void **state,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct https *h = ctx;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		gate_left(&h->gate, *state);
+		*state = NULL;
+		return;
+	}
+	*state = gate_entered(&h->gate, c);
+	/* A resumed session costs 400 bytes less; libmicrohttpd doesn't turn tickets on by itself. */
+	{
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+		if (info != NULL && info->tls_session != NULL)
+			(void)gnutls_session_ticket_enable_server(info->tls_session, &h->ticket_key);
+	}
+}
+
+/* libmicrohttpd's own words may name addresses and bytes of requests: count, don't print. */
+static void on_log(void *ctx, const char *format, va_list args)
+{
+	const struct https *h = ctx;
+
+	(void)format;
+	(void)args;
+	env_log(h->options.env, LOG_DEBUG, "https", "library", "%s", "");
+}
+
+/* --- start and stop --------------------------------------------------------------- */
+
+static bool address_of(const char *text, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof *out);
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &v6->sin6_addr) != 1)
+		return false;
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	return true;
+}
+
+static enum status card_make(struct https *h)
+{
+	struct centre_card card = {
+		.ca_der = { h->options.keys->ca_der, h->options.keys->ca_der_len },
+		.agency = h->options.agency,
+	};
+
+	memcpy(card.public_key, h->readers[0].key.public, PUBLIC_KEY_SIZE);
+	buf_init(&h->card, LIMIT_INFLATED_MAX);
+	return centre_card_encode(&h->card, &card);
+}
+
+static struct MHD_Daemon *daemon_start(struct https *h, const struct sockaddr_storage *address)
+{
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME |
+			       MHD_USE_ERROR_LOG | (address->ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0u);
+
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
+				MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
+				MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
+				MHD_OPTION_HTTPS_MEM_CERT, h->options.keys->certificate_pem,
+				MHD_OPTION_HTTPS_MEM_KEY, h->options.keys->key_pem,
+				MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+				MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTPS_THREADS,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPS_CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPS_IDLE_S,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
+}
+
+enum status https_start(struct https **out, const struct https_options *options, uint16_t *port_out,
+			struct failure *why)
+{
+	struct https *h = calloc(1, sizeof *h);
+	const union MHD_DaemonInfo *info;
+	struct sockaddr_storage address;
+	enum status st;
+
+	if (h == NULL)
+		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
+	h->options = *options;
+	pthread_mutex_init(&h->lock, NULL);
+	gate_init(&h->gate, options->env);
+	st = readers_open(h, why);
+	if (st != ST_OK)
+		goto out;
+	st = failure_set(why, ST_NOMEM, NULL, NULL, NULL);
+	if (card_make(h) != ST_OK || gnutls_session_ticket_key_generate(&h->ticket_key) != 0)
+		goto out;
+	st = failure_set(why, ST_INVALID, "The address to listen at is no IP address.", NULL,
+			 "Give it as ADDRESS:PORT, for example 0.0.0.0:8443.");
+	if (!address_of(options->address, options->port, &address))
+		goto out;
+	st = failure_set(why, ST_REFUSED, "The centre can't listen at this address and port.", "Nothing was changed.",
+			 "Is another program, or another centre, using it? Choose another with --listen.");
+	h->daemon = daemon_start(h, &address);
+	if (h->daemon == NULL)
+		goto out;
+	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
+	*port_out = info != NULL ? info->port : options->port;
+	*out = h;
+	return ST_OK;
+out:
+	https_stop(h);
+	return st;
+}
+
+void https_reap(struct https *h)
+{
+	gate_reap(&h->gate, HTTPS_PATIENCE_S * 1000);
+}
+
+void https_stop(struct https *h)
+{
+	if (h == NULL)
+		return;
+	if (h->daemon != NULL) {
+		/* Suspended requests are resumed by the writer, which still runs. */
+		const MHD_socket listening = MHD_quiesce_daemon(h->daemon);
+
+		MHD_stop_daemon(h->daemon);
+		if (listening != MHD_INVALID_SOCKET)
+			close(listening);
+	}
+	for (size_t i = 0; i < h->reader_count; i++)
+		centre_close(&h->readers[i]);
+	buf_close(&h->card);
+	gnutls_free(h->ticket_key.data);
+	gate_close(&h->gate);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}

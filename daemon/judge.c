@@ -1,0 +1,444 @@
+/* judge.c - what becomes of each group of a change (DESIGN.md sections 6 and 7).
+ *
+ * First: what had its author seen? A base that is a centre sequence says it. One that
+ * is a number of the tablet's own is followed here: accepted -> that change's
+ * sequence; merged -> what was sent, for the tablet had not seen the merge;
+ * superseded or held -> that change's own base. Then: does it still stand, by version
+ * or by value? A person's decision is replaced by nothing that had not seen it,
+ * whatever its value. Only then the group's rule (common/merge.h).
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "daemon/trial.h"
+
+/* How many own numbers a base is followed through; beyond, it is not known any more. */
+#define BASE_STEPS_MAX 1000
+
+struct base {
+	bool known;
+	uint64_t seq;  /* the author had seen all of the group up to here */
+	bool sent;     /* what was started from is what the author sent, in row */
+	struct row row;
+};
+
+/* --- reading history --- */
+
+static bool change_brings(const struct change *change, uint8_t num)
+{
+	if (change->create)
+		return true;
+	for (size_t i = 0; i < change->group_count; i++)
+		if (change->groups[i].num == num)
+			return true;
+	return false;
+}
+
+bool history_verdict(const struct history *row, const struct change *change, uint8_t num,
+		     enum outcome_verdict *verdict_out)
+{
+	if (!change_brings(change, num))
+		return false;
+	*verdict_out = GROUP_ACCEPTED;
+	if (row->result == OUTCOME_ACCEPTED)
+		return true;
+	if (row->result != OUTCOME_JUDGED)
+		return false;
+	for (size_t i = 0; i < row->group_count; i++) {
+		if (row->groups[i].num != num)
+			continue;
+		*verdict_out = row->groups[i].verdict;
+		return true;
+	}
+	return false;
+}
+
+static struct change *decode(struct intake *in, struct arena *arena, struct bytes body, enum status *st_out)
+{
+	struct change *change = arena_alloc(arena, sizeof *change);
+
+	*st_out = change ? change_decode(in->schema, body.data, body.len, arena, change, NULL) : ST_NOMEM;
+	return change;
+}
+
+/* The group's values of a body, copied into in->arena. */
+static enum status body_values(struct intake *in, struct bytes body, const struct group *group, struct row *row_out)
+{
+	struct arena arena;
+	struct change *change;
+	struct row row;
+	enum status st;
+
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	change = decode(in, &arena, body, &st);
+	if (st == ST_OK && !change_brings(change, group->num))
+		st = ST_NOT_FOUND;
+	if (st == ST_OK) {
+		row = change->row;
+		st = trial_keep(in->arena, &row, group->mask);
+	}
+	if (st == ST_OK)
+		row_copy(row_out, &row, group->mask);
+	arena_close(&arena);
+	return st;
+}
+
+enum status history_proposed(struct intake *in, const struct history *row, const struct group *group,
+			     struct row *row_out)
+{
+	return body_values(in, row->body, group, row_out);
+}
+
+struct value_walk {
+	struct intake *in;
+	const struct group *group;
+	struct row *row;
+};
+
+/* The newest row that set the group ends the walk. */
+static enum status value_visit(void *ctx, const struct history *row)
+{
+	const struct value_walk *walk = ctx;
+	enum outcome_verdict verdict = GROUP_SUPERSEDED;
+	struct change *change;
+	struct arena arena;
+	enum status st;
+
+	if (row->result != OUTCOME_ACCEPTED && row->result != OUTCOME_JUDGED)
+		return ST_OK;
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	change = decode(walk->in, &arena, row->body, &st);
+	if (st == ST_OK && !history_verdict(row, change, walk->group->num, &verdict))
+		verdict = GROUP_SUPERSEDED;
+	arena_close(&arena);
+	if (st != ST_OK || verdict == GROUP_SUPERSEDED)
+		return st;
+	st = body_values(walk->in, verdict == GROUP_MERGED ? row->merged : row->body, walk->group, walk->row);
+	return st == ST_OK ? ST_EXISTS : st;
+}
+
+enum status intake_value_at(struct intake *in, const struct kind *kind, const struct id *id, const struct group *group,
+			    uint64_t seq, struct row *row_out)
+{
+	struct value_walk walk = { .in = in, .group = group, .row = row_out };
+	enum status st;
+
+	if (seq > INT64_MAX)
+		seq = INT64_MAX;
+	st = in->store->ops->history_of(in->store, kind, id, seq, value_visit, &walk);
+	if (st == ST_EXISTS)
+		return ST_OK;
+	return st == ST_OK ? ST_NOT_FOUND : st;
+}
+
+/* --- bases --- */
+
+/* The row that the number stands for: of this record, and, where it was held and accepted later, of that later row.
+ * ST_NOT_FOUND: no such change. */
+static enum status own_row(const struct trial *trial, const struct version *version, uint32_t device,
+			   struct arena *arena, struct history *row_out)
+{
+	struct store *store = trial->in->store;
+	struct held held;
+	enum status st = store->ops->history_find(store, device, version->n, NULL, arena, row_out);
+
+	if (st != ST_OK)
+		return st;
+	if (row_out->kind_num != trial->change->kind->num || !id_equal(&row_out->id, &trial->change->id))
+		return ST_NOT_FOUND;
+	if (version->origin && memcmp(version->digest, row_out->digest.bytes, sizeof version->digest) != 0)
+		return ST_NOT_FOUND;
+	if (row_out->result != OUTCOME_HELD)
+		return ST_OK;
+	st = store->ops->held_get(store, row_out->seq, &held);
+	if (st == ST_OK && held.state == HELD_WAS_ACCEPTED)
+		return store->ops->history_get(store, held.answer_seq, arena, row_out);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static struct version own_base(const struct change *change, uint8_t num)
+{
+	for (size_t i = 0; i < change->group_count; i++)
+		if (change->groups[i].num == num)
+			return change->groups[i].base;
+	return (struct version){ .tag = VERSION_NONE };
+}
+
+/* One step: from an own number either to the base, or to the version that it started from itself. */
+static enum status base_step(const struct trial *trial, uint8_t num, struct version *version, uint32_t device,
+			     struct arena *arena, struct base *base)
+{
+	enum outcome_verdict verdict = GROUP_SUPERSEDED;
+	struct version next = { .tag = VERSION_NONE };
+	struct change *change;
+	struct history row;
+	bool mark = num == SCHEMA_GROUP_DELETED;
+	enum status st = own_row(trial, version, device, arena, &row);
+
+	if (st == ST_NOT_FOUND) {
+		*version = next;
+		return ST_OK;
+	}
+	if (st != ST_OK)
+		return st;
+	change = decode(trial->in, arena, row.body, &st);
+	if (st == ST_NOMEM)
+		return st;
+	if (st == ST_OK && history_verdict(&row, change, num, &verdict) && verdict != GROUP_SUPERSEDED &&
+	    (!mark || change->create)) {
+		*base = (struct base){ .known = true, .seq = row.seq, .sent = verdict == GROUP_MERGED };
+		base->row = change->row;
+		next.tag = VERSION_SEQ;
+		next.seq = row.seq;
+	} else if (st == ST_OK) {
+		next = own_base(change, num);
+	}
+	*version = next;
+	return ST_OK;
+}
+
+/* What the author had seen of the group. A mark's base stands for the whole record, and a change of one's own on top
+ * of it shows nothing of what others did meanwhile: it is followed down to what came from the centre. */
+static enum status base_resolve(const struct trial *trial, uint8_t num, uint64_t mask, struct version version,
+				struct base *base_out)
+{
+	uint32_t device = trial->source->device;
+	struct arena arena;
+	enum status st = ST_OK;
+
+	*base_out = (struct base){ .known = version.tag == VERSION_SEQ, .seq = version.seq };
+	if (version.tag != VERSION_OWN)
+		return ST_OK;
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	for (size_t step = 0; step < BASE_STEPS_MAX && st == ST_OK && version.tag == VERSION_OWN; step++) {
+		uint64_t n = version.n;
+		uint32_t from = version.origin ? version.origin : device;
+
+		arena_reset(&arena);
+		st = base_step(trial, num, &version, from, &arena, base_out);
+		/* A number starts from a lower one, or from another tablet's: anything else is no base. */
+		if (version.tag == VERSION_OWN && version.n >= n && (version.origin == 0 || version.origin == from))
+			version.tag = VERSION_NONE;
+		device = from;
+	}
+	if (st == ST_OK && version.tag == VERSION_SEQ && !base_out->known)
+		*base_out = (struct base){ .known = true, .seq = version.seq };
+	if (st == ST_OK && base_out->sent)
+		st = trial_keep(trial->in->arena, &base_out->row, mask);
+	arena_close(&arena);
+	return st;
+}
+
+/* --- one group --- */
+
+static struct interval edit_interval(const struct trial *trial, const struct evidence *evidence)
+{
+	if (trial->source->device == 0)
+		return (struct interval){ trial->in->now_ms, trial->in->now_ms };
+	return interval_of(evidence, &trial->source->clock, trial->source->received_ms);
+}
+
+/* Who had seen a value did not write before it. */
+static void not_before(struct interval *at, const struct interval *seen)
+{
+	if (at->lo_ms < seen->lo_ms)
+		at->lo_ms = seen->lo_ms;
+	if (at->hi_ms < at->lo_ms)
+		at->hi_ms = at->lo_ms;
+}
+
+static bool is_open(const struct trial *trial)
+{
+	int f = kind_field(trial->change->kind, "status", 6);
+	const struct value *value = f >= 0 ? &trial->record->row.values[f] : NULL;
+
+	return value && value->tag == VALUE_TEXT && value->len == 4 && memcmp(value->text, "open", 4) == 0;
+}
+
+/* A conflict is decided once: what comes after it is closed is kept in history and opens nothing. */
+static bool decided_already(const struct trial *trial, const struct group *group)
+{
+	return strcmp(trial->change->kind->name, "conflict") == 0 && strcmp(group->name, "decision") == 0 &&
+	       !is_open(trial);
+}
+
+/* The values of the base: NULL where they are not known any more. */
+static enum status base_row(const struct trial *trial, const struct group *group, const struct base *base,
+			    struct row *room, const struct row **out)
+{
+	const struct change *change = trial->change;
+	enum status st;
+
+	*out = NULL;
+	if (!base->known)
+		return ST_OK;
+	if (base->sent) {
+		*out = &base->row;
+		return ST_OK;
+	}
+	st = intake_value_at(trial->in, change->kind, &change->id, group, base->seq, room);
+	if (st == ST_OK)
+		*out = room;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* The rule's word; a merged value goes into trial->merged. */
+static enum status rule_on(struct trial *trial, struct merge_case *c, struct judgement *judgement)
+{
+	struct merge_out out = { .room = 16 };
+	enum status st;
+
+	for (size_t f = 0; f < c->kind->field_count; f++)
+		if (c->group->mask >> f & 1)
+			out.room += (size_t)c->current->values[f].len + c->proposed->values[f].len + 16;
+	out.text = arena_alloc(trial->in->arena, out.room);
+	if (!out.text)
+		return ST_NOMEM;
+	st = merge_judge(c, &out, judgement);
+	if (st != ST_OK || judgement->verdict != VERDICT_MERGED)
+		return st;
+	if (row_equal(&out.row, c->proposed, c->group->mask)) {
+		judgement->verdict = VERDICT_ACCEPTED;
+		return ST_OK;
+	}
+	row_copy(&trial->merged, &out.row, c->group->mask);
+	trial->merged_mask |= c->group->mask;
+	return ST_OK;
+}
+
+static void rule_moves(const struct trial *trial, const struct group *group, const struct group_meta *meta,
+		       struct ruling *ruling)
+{
+	const struct row *now = &trial->record->row;
+
+	if (ruling->verdict == VERDICT_MERGED)
+		ruling->moves = !row_equal(&trial->merged, now, group->mask);
+	else if (ruling->verdict != VERDICT_SUPERSEDED)
+		ruling->moves = meta->seq == 0 || trial->decision ||
+				!row_equal(&trial->change->row, now, group->mask);
+}
+
+static enum status judge_group(struct trial *trial, const struct change_group *edit, int index,
+			       struct ruling *ruling)
+{
+	const struct kind *kind = trial->change->kind;
+	const struct group *group = &kind->groups[index];
+	const struct group_meta *meta = &trial->record->groups[index];
+	struct judgement judgement = { .verdict = VERDICT_SUPERSEDED };
+	struct row room = trial->record->row;
+	const struct row *started = NULL;
+	struct base base;
+	bool seen;
+	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &base);
+
+	if (st != ST_OK)
+		return st;
+	seen = meta->seq == 0 || (base.known && !base.sent && meta->seq <= base.seq);
+	*ruling = (struct ruling){ .num = group->num, .index = index, .at = edit_interval(trial, &edit->evidence) };
+	ruling->unseen = !(base.known && trial->record->deletion.seq <= base.seq) &&
+			 !(trial->source->device && trial->record->deletion.device == trial->source->device);
+	if (!seen)
+		st = base_row(trial, group, &base, &room, &started);
+	/* The same value is as good as the same version, but for a decision that was not seen. */
+	if (started && !meta->decided && row_equal(started, &trial->record->row, group->mask))
+		seen = true;
+	if (st == ST_OK && !decided_already(trial, group)) {
+		struct merge_case c = {
+			.kind = kind, .group = group, .base = seen ? &trial->record->row : started,
+			.current = &trial->record->row, .proposed = &trial->change->row,
+			.base_is_current = seen, .decided = meta->decided,
+			.author_same = trial->source->device && meta->device == trial->source->device,
+			.current_at = meta->at, .proposed_at = ruling->at,
+		};
+
+		st = rule_on(trial, &c, &judgement);
+	}
+	ruling->verdict = judgement.verdict;
+	ruling->conflict = judgement.conflict && strcmp(kind->name, "conflict") != 0;
+	if ((seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
+		not_before(&ruling->at, &meta->at);
+	rule_moves(trial, group, meta, ruling);
+	return st;
+}
+
+/* --- the deletion mark --- */
+
+/* Has another author set something since, that the deleter had not seen? */
+static bool overtaken(const struct trial *trial, const struct base *base)
+{
+	const struct record *record = trial->record;
+
+	for (size_t g = 0; g < record->kind->group_count; g++)
+		if (record->groups[g].seq > (base->known ? base->seq : 0) &&
+		    record->groups[g].device != trial->source->device)
+			return true;
+	return false;
+}
+
+static enum status judge_mark(const struct trial *trial, const struct change_group *edit, struct ruling *ruling)
+{
+	bool deletes = trial->change->deletes;
+	struct base base;
+	enum status st = base_resolve(trial, SCHEMA_GROUP_DELETED, 0, edit->base, &base);
+
+	*ruling = (struct ruling){
+		.num = SCHEMA_GROUP_DELETED, .index = -1, .verdict = VERDICT_ACCEPTED,
+		.at = edit_interval(trial, &edit->evidence),
+	};
+	if (st != ST_OK)
+		return st;
+	if (trial->record->deleted == deletes) {
+		ruling->verdict = VERDICT_SAME;
+		return ST_OK;
+	}
+	if (deletes && overtaken(trial, &base))
+		ruling->verdict = VERDICT_SUPERSEDED;
+	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;
+	return ST_OK;
+}
+
+/* --- the whole change --- */
+
+static void judge_create(struct trial *trial)
+{
+	const struct change *change = trial->change;
+
+	for (uint8_t g = 0; g < change->kind->group_count; g++)
+		trial->rulings[trial->ruling_count++] = (struct ruling){
+			.num = change->kind->groups[g].num, .index = g, .verdict = VERDICT_ACCEPTED, .moves = true,
+			.at = edit_interval(trial, &change->evidence),
+		};
+}
+
+/* A deletion never beats an edit: one that changes something brings the record back, where its author had not seen
+ * that it was deleted. */
+static void judge_return(struct trial *trial)
+{
+	if (!trial->record->deleted || trial->change->deletes || trial->change->restores)
+		return;
+	for (size_t i = 0; i < trial->ruling_count; i++)
+		trial->revives |= trial->rulings[i].moves && trial->rulings[i].unseen;
+}
+
+enum status trial_judge(struct trial *trial)
+{
+	const struct change *change = trial->change;
+	enum status st = ST_OK;
+
+	assert(trial->hold.reason == HELD_NONE && trial->ruling_count == 0);
+	if (change->create) {
+		judge_create(trial);
+		return ST_OK;
+	}
+	for (size_t i = 0; i < change->group_count && st == ST_OK; i++) {
+		struct ruling *ruling = &trial->rulings[trial->ruling_count++];
+		int index = kind_group_num(change->kind, change->groups[i].num);
+
+		if (change->groups[i].num == SCHEMA_GROUP_DELETED)
+			st = judge_mark(trial, &change->groups[i], ruling);
+		else
+			st = judge_group(trial, &change->groups[i], index, ruling);
+	}
+	judge_return(trial);
+	return st;
+}

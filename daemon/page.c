@@ -1,0 +1,148 @@
+#include "daemon/page.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SEQ_IS_SET(seq) ((seq) != 0)
+
+static bool taken_is(const struct taken *taken, const struct record *record)
+{
+	return taken->kind == record->kind && id_equal(&taken->id, &record->id);
+}
+
+/* Did a change of this request set the group, and was it accepted as sent? */
+static bool group_is_known(const struct feed_case *feed, const struct record *record, size_t g)
+{
+	const uint64_t mask = record->kind->groups[g].mask;
+
+	for (size_t i = 0; i < feed->taken_count; i++) {
+		const struct taken *taken = &feed->taken[i];
+
+		if (taken->seq == record->groups[g].seq && taken_is(taken, record) &&
+		    (taken->accepted_mask & mask) == mask)
+			return true;
+	}
+	return false;
+}
+
+static bool creation_is_known(const struct feed_case *feed, const struct record *record)
+{
+	for (size_t i = 0; i < feed->taken_count; i++)
+		if (feed->taken[i].seq == record->created_seq && taken_is(&feed->taken[i], record) &&
+		    feed->taken[i].accepted_mask != 0)
+			return true;
+	return false;
+}
+
+/* Did a change of this request set the deletion mark that stands? One that came
+ * again asks for the whole record and is not taken as known. */
+static bool deletion_is_known(const struct feed_case *feed, const struct record *record)
+{
+	for (size_t i = 0; i < feed->taken_count; i++)
+		if (feed->taken[i].seq == record->deletion.seq && taken_is(&feed->taken[i], record) &&
+		    !feed->taken[i].whole)
+			return true;
+	return false;
+}
+
+struct portion page_news(const struct page *page, const struct record *record)
+{
+	const struct feed_case *feed = page->feed;
+	struct portion portion = { 0 };
+	bool marked = SEQ_IS_SET(record->deletion.seq) && record->deletion.seq > page->complete;
+
+	if (record->deleted) {
+		portion.deleted = marked && !deletion_is_known(feed, record);
+		return portion;
+	}
+	portion.whole = marked || (record->created_seq > page->complete && !creation_is_known(feed, record));
+	for (size_t g = 0; g < record->kind->group_count; g++)
+		if (record->groups[g].seq > page->complete && !group_is_known(feed, record, g))
+			portion.mask |= record->kind->groups[g].mask;
+	return portion;
+}
+
+/* The record as the tablet's schema has it: kinds and fields are found by number. False: its
+ * version has no such kind. */
+static bool translate(const struct schema *theirs, const struct record *record, const struct portion *portion,
+		      struct answer_record *out)
+{
+	const struct kind *kind = schema_kind_num(theirs, record->kind->num);
+
+	if (kind == NULL)
+		return false;
+	*out = (struct answer_record){ .kind = kind, .id = record->id, .patient = record->patient,
+				       .seq = record->seq, .whole = portion->whole, .deleted = portion->deleted };
+	for (size_t f = 0; f < kind->field_count; f++) {
+		int ours = kind_field_num(record->kind, kind->fields[f].num);
+
+		assert(ours >= 0);
+		out->row.values[f] = record->row.values[ours];
+		if (portion->whole || (portion->mask >> ours & 1))
+			out->mask |= UINT64_C(1) << f;
+	}
+	return true;
+}
+
+bool page_has_room(const struct page *page)
+{
+	if (page->feed->records_max != 0 && page->fed >= page->feed->records_max)
+		return false;
+	return page->fed == 0 || (page->records->len < page->bytes_max && page->items < ANSWER_ITEMS_MAX);
+}
+
+enum status page_add(struct page *page, const struct record *record, const struct portion *portion, bool paid,
+		     bool *full_out)
+{
+	const size_t before = page->records->len;
+	struct answer_record out;
+	enum status st;
+	size_t items;
+
+	*full_out = false;
+	if (!portion->whole && !portion->deleted && portion->mask == 0)
+		return ST_OK;
+	if (!translate(page->feed->theirs, record, portion, &out))
+		return ST_OK;
+	if (!out.whole && !out.deleted && out.mask == 0)
+		return ST_OK;
+	items = page->items + answer_record_items(&out);
+	if (paid && page->fed > 0)
+		*full_out = !page_has_room(page) || items > ANSWER_ITEMS_MAX;
+	else if (!paid)
+		*full_out = before > FEED_BYTES_MAX / 2 || items > ANSWER_ITEMS_MAX / 2;
+	if (*full_out)
+		return ST_OK;
+	env_crash_point(page->feed->store->env, "B17 mid page");
+	st = answer_record_encode(page->records, page->answer, &out);
+	if (st != ST_OK)
+		return st;
+	if (paid && page->fed > 0 && page->records->len > page->bytes_max) {
+		page->records->len = before;
+		*full_out = true;
+		return ST_OK;
+	}
+	page->items = items;
+	page->count++;
+	page->fed += paid;
+	return ST_OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return id_compare(a, b);
+}
+
+bool page_is_member(const struct page *page, const struct id *patient)
+{
+	return page->member_count > 0 &&
+	       bsearch(patient, page->members, page->member_count, sizeof *page->members, compare_ids) != NULL;
+}
+
+const struct cursor_fill *page_fill(const struct cursor *cursor, const struct id *patient)
+{
+	for (size_t i = 0; i < cursor->fill_count; i++)
+		if (id_equal(&cursor->fills[i].patient, patient))
+			return &cursor->fills[i];
+	return NULL;
+}
