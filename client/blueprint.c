@@ -27,6 +27,7 @@ struct check {
 	struct catalogue plan, file;
 	struct digest text;     /* of the plan's text */
 	bool changed_by_others; /* the file is not as this program left it */
+	bool flag_left;         /* ds_applying holds a row: the triggers were blind */
 	bool upgrade;           /* an older schema version's file */
 	size_t restored_count;
 	struct failure *why;
@@ -392,6 +393,32 @@ static enum status remember(struct check *c)
 	return status;
 }
 
+/* The flag of DESIGN.md section 4 can't outlive a transaction of ours; a program that switched foreign keys off can
+ * leave it set, and then no trigger notices anything. */
+static enum status flag_read(struct check *c)
+{
+	enum status status;
+	bool row = false;
+	sqlite3_stmt *stmt;
+
+	if (catalogue_find(&c->file, "table", "ds_applying") == NULL)
+		return ST_OK;
+	stmt = db_prepare(&c->r->db, "SELECT 1 FROM ds_applying", &status);
+	if (stmt == NULL)
+		return status;
+	status = db_step(&c->r->db, stmt, &row);
+	db_done(stmt);
+	c->flag_left = row;
+	return status;
+}
+
+static enum status flag_clear(struct check *c)
+{
+	c->restored_count++;
+	c->changed_by_others = true;
+	return db_exec(&c->r->db, "DELETE FROM ds_applying");
+}
+
 static enum status repair(struct check *c)
 {
 	enum status status = plan_read(c);
@@ -400,8 +427,10 @@ static enum status repair(struct check *c)
 		status = drop_others(c);
 	if (status == ST_OK)
 		status = make_missing(c);
+	if (status == ST_OK && c->flag_left)
+		status = flag_clear(c);
 	if (status == ST_OK && c->changed_by_others && c->restored_count > 0)
-		status = notice_add(c->r, "Parts of the database that notice your edits had been removed by another program "
+		status = notice_add(c->r, "Parts of the database that notice your edits had been removed or switched off by another program "
 					  "and were restored. Edits made by that program meanwhile may not have been "
 					  "noticed.");
 	if (status == ST_OK)
@@ -444,8 +473,10 @@ static enum status compare(struct check *c, bool create, bool *stands_out)
 		return status;
 	c->upgrade = version < c->r->schema->version;
 	c->changed_by_others = !meta_digest_is(c, "schema_hash", &file);
-	*stands_out = !c->upgrade && !c->changed_by_others && meta_digest_is(c, "blueprint_hash", &c->text);
-	return ST_OK;
+	status = flag_read(c);
+	*stands_out = !c->upgrade && !c->changed_by_others && !c->flag_left &&
+		      meta_digest_is(c, "blueprint_hash", &c->text);
+	return status;
 }
 
 static enum status make_new(struct check *c)

@@ -8,14 +8,19 @@
  * - BEFORE INSERT where a row of that id exists (REPLACE and upsert; REPLACE fires no delete
  *   trigger): each group that differs becomes dirty. If the statement then does
  *   nothing, the live row equals its base and the push drops it.
- * - AFTER INSERT: a record never known becomes dirty as new (grp -1); one in ds_gone is brought
- *   back (grp 0 and every group dirty).
+ * - AFTER INSERT: a record never known becomes dirty as new (grp -1); one in ds_gone is
+ *   brought back: every group dirty, and grp 0 with base_values "[1]". Where its deletion was
+ *   never numbered there was none: grp 0 goes, and so do groups that are what they were.
+ *   With recursive_triggers REPLACE deletes and brings back, and ends the same.
  * - BEFORE DELETE: the whole last row goes to ds_gone, every group's base is kept,
- *   grp 0 becomes dirty.
+ *   grp 0 becomes dirty with base_values "[0]".
  * - AFTER INSERT and AFTER UPDATE give the row its new version (ds_state.edit + 1).
  * - id and patient never change; version is ours; kinds and fields written at the
  *   centre only refuse, REPLACE included, each with a text that says what to do.
  * - all of them only while ds_applying is empty.
+ *
+ * The triggers use SQLite's JSON functions, which 3.40 refuses in triggers to a
+ * program that sets PRAGMA trusted_schema=OFF: such a statement fails, loudly.
  *
  * base of a newly dirty group: the highest unsettled n of ds_sent for it; else
  * ds_version (group's, else the record's); else none. wall_ms is SQL's clock

@@ -1,5 +1,6 @@
 #include "client/cmd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static enum status find_prefix(struct cmd *c, const struct kind *kind, const cha
 	bool row = false;
 	sqlite3_stmt *stmt;
 
+	assert(kind != NULL);
 	if (strlen(text) < PREFIX_LEN_MIN || strlen(text) >= ID_TEXT_LEN ||
 	    strspn(text, "0123456789abcdefABCDEF-") != strlen(text))
 		return not_an_id(c);
@@ -95,6 +97,7 @@ enum status cmd_find(struct cmd *c, const struct kind *kind, const char *text, s
 {
 	const char *slash = strchr(text, '/');
 
+	assert(kind != NULL);
 	if (slash != NULL && (strlen(kind->name) != (size_t)(slash - text) ||
 			      memcmp(text, kind->name, (size_t)(slash - text)) != 0)) {
 		char what[120];
@@ -127,6 +130,7 @@ enum status cmd_entry(struct cmd *c, const struct kind *kind, const struct id *i
 	const enum status st = entry_read(c->r, kind, id, out);
 	char what[160];
 
+	assert(kind != NULL);
 	if (st == ST_NOT_FOUND) {
 		(void)snprintf(what, sizeof what, "There is no %s with this id on this tablet.", kind->name);
 		return failure_set(&c->why, st, what, "Nothing was changed.",
@@ -139,7 +143,7 @@ enum status cmd_patient(struct cmd *c, struct id *out)
 {
 	const char *text = command_option(c->line, "--patient");
 	const struct kind *kind = NULL;
-	struct entry patient;
+	struct entry patient = { 0 };
 	enum status st = cmd_kind(c, "patient", &kind);
 
 	if (st == ST_OK && text == NULL)
@@ -180,9 +184,9 @@ int64_t cmd_now(const struct cmd *c)
 
 /* --- drafting --------------------------------------------------------------------- */
 
-struct draft *cmd_draft(struct cmd *c, const char *kind_name)
+struct cmd_draft *cmd_draft(struct cmd *c, const char *kind_name)
 {
-	struct draft *draft = arena_zalloc(&c->arena, sizeof *draft);
+	struct cmd_draft *draft = arena_zalloc(&c->arena, sizeof *draft);
 
 	if (draft != NULL && cmd_kind(c, kind_name, &draft->kind) != ST_OK)
 		return NULL;
@@ -240,7 +244,7 @@ static enum status refuse_value(struct cmd *c, enum status st, const struct fiel
 	return failure_set(&c->why, st, what, "Nothing was changed.", next);
 }
 
-static enum status put_text(struct cmd *c, struct draft *draft, int index, const char *text, size_t len)
+static enum status put_text(struct cmd *c, struct cmd_draft *draft, int index, const char *text, size_t len)
 {
 	const struct field *field = &draft->kind->fields[index];
 	const enum status st = value_from_person(field, text, len, c->r->identity.zone_min, &c->arena,
@@ -252,7 +256,7 @@ static enum status put_text(struct cmd *c, struct draft *draft, int index, const
 	return ST_OK;
 }
 
-enum status cmd_put(struct cmd *c, struct draft *draft, const char *name, const char *argument)
+enum status cmd_put(struct cmd *c, struct cmd_draft *draft, const char *name, const char *argument)
 {
 	const int index = kind_field(draft->kind, name, strlen(name));
 	char *text = NULL;
@@ -268,7 +272,7 @@ enum status cmd_put(struct cmd *c, struct draft *draft, const char *name, const 
 	return st;
 }
 
-enum status cmd_put_assignment(struct cmd *c, struct draft *draft, const char *assignment)
+enum status cmd_put_assignment(struct cmd *c, struct cmd_draft *draft, const char *assignment)
 {
 	char name[SCHEMA_NAME_MAX + 1];
 	const size_t len = strcspn(assignment, "=");
@@ -283,14 +287,14 @@ enum status cmd_put_assignment(struct cmd *c, struct draft *draft, const char *a
 	return cmd_put(c, draft, name, assignment + len + 1);
 }
 
-enum status cmd_put_option(struct cmd *c, struct draft *draft, const char *field, const char *option)
+enum status cmd_put_option(struct cmd *c, struct cmd_draft *draft, const char *field, const char *option)
 {
 	const char *argument = command_option(c->line, option);
 
 	return argument == NULL ? ST_OK : cmd_put(c, draft, field, argument);
 }
 
-void cmd_put_value(struct draft *draft, const char *field, struct value value)
+void cmd_put_value(struct cmd_draft *draft, const char *field, struct value value)
 {
 	const int index = kind_field(draft->kind, field, strlen(field));
 
@@ -298,7 +302,7 @@ void cmd_put_value(struct draft *draft, const char *field, struct value value)
 	draft->mask |= UINT64_C(1) << index;
 }
 
-void cmd_put_id(struct cmd *c, struct draft *draft, const char *field, const struct id *id)
+void cmd_put_id(struct cmd *c, struct cmd_draft *draft, const char *field, const struct id *id)
 {
 	char text[ID_TEXT_SIZE];
 	const char *copy = NULL;

@@ -41,27 +41,27 @@ enum status cmd_number(struct cmd *c, const char *option, int64_t min, int64_t m
 
 /* --- drafting a record's fields, then saving them */
 
-struct draft {
+struct cmd_draft {
 	const struct kind *kind;
 	struct row row;
 	uint64_t mask;
 };
 /* Cleared, in the command's arena. NULL: no memory. */
-struct draft *cmd_draft(struct cmd *c, const char *kind_name);
+struct cmd_draft *cmd_draft(struct cmd *c, const char *kind_name);
 /* As people type it; "-" and "@FILE" too. */
-enum status cmd_put(struct cmd *c, struct draft *draft, const char *field, const char *argument) MUST_CHECK;
-enum status cmd_put_assignment(struct cmd *c, struct draft *draft, const char *assignment) MUST_CHECK;
+enum status cmd_put(struct cmd *c, struct cmd_draft *draft, const char *name, const char *argument) MUST_CHECK;
+enum status cmd_put_assignment(struct cmd *c, struct cmd_draft *draft, const char *assignment) MUST_CHECK;
 /* Where the option is given. */
-enum status cmd_put_option(struct cmd *c, struct draft *draft, const char *field, const char *option) MUST_CHECK;
+enum status cmd_put_option(struct cmd *c, struct cmd_draft *draft, const char *field, const char *option) MUST_CHECK;
 /* A value of the program's own, which fits its field. */
-void cmd_put_value(struct draft *draft, const char *field, struct value value);
-void cmd_put_id(struct cmd *c, struct draft *draft, const char *field, const struct id *id);
+void cmd_put_value(struct cmd_draft *draft, const char *field, struct value value);
+void cmd_put_id(struct cmd *c, struct cmd_draft *draft, const char *field, const struct id *id);
 
 int64_t cmd_now(const struct cmd *c);
 
 /* Save, and tell where it is. patient NULL: the kind has none. shown: save.h. */
-enum status cmd_create(struct cmd *c, const struct draft *draft, const struct id *patient) MUST_CHECK;
-enum status cmd_save(struct cmd *c, const struct draft *draft, const struct id *id, int64_t shown) MUST_CHECK;
+enum status cmd_create(struct cmd *c, const struct cmd_draft *draft, const struct id *patient) MUST_CHECK;
+enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct id *id, int64_t shown) MUST_CHECK;
 
 /* --- printing */
 

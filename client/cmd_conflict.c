@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define WORDS_SIZE_MAX (4u * 1024 * 1024)
+#define WORDS_SIZE_MAX ((size_t)4 * 1024 * 1024)
 
 /* --- reading ---------------------------------------------------------------------- */
 
@@ -34,7 +34,7 @@ enum status cmd_conflict_read(struct cmd *c, const struct id *id, struct cmd_con
 {
 	const struct kind *kind = NULL;
 	struct decision_candidate *candidates = NULL;
-	struct entry entry;
+	struct entry entry = { 0 };
 	enum status st = cmd_kind(c, "conflict", &kind);
 
 	memset(out, 0, sizeof *out);
@@ -98,7 +98,7 @@ enum status cmd_conflict_each(struct cmd *c, const struct kind *kind, const stru
 	enum status st = collect(c, kind, record, &ids, &count);
 
 	for (size_t i = 0; st == ST_OK && i < count; i++) {
-		struct cmd_conflict conflict;
+		struct cmd_conflict conflict = { 0 };
 
 		st = cmd_conflict_read(c, &ids[i], &conflict);
 		if (st == ST_OK)
@@ -198,7 +198,7 @@ static enum status add_json(struct cmd *c, const struct cmd_conflict *conflict, 
 static const char *patient_name(struct cmd *c, const struct id *patient)
 {
 	const struct kind *kind = schema_kind(c->r->schema, "patient", strlen("patient"));
-	struct entry entry;
+	struct entry entry = { 0 };
 	const char *name = NULL;
 
 	if (entry_read(c->r, kind, patient, &entry) != ST_OK)

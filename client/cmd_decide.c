@@ -74,7 +74,7 @@ static enum status own_value(struct cmd *c, const struct cmd_conflict *conflict,
 {
 	const uint64_t mask = conflict->group->mask;
 	const bool alone = (mask & (mask - 1)) == 0;
-	struct draft *draft = cmd_draft(c, conflict->kind->name);
+	struct cmd_draft *draft = cmd_draft(c, conflict->kind->name);
 	size_t count = 0;
 	const char *const *values = command_options(c->line, "--value", &count);
 	enum status st = draft == NULL ? ST_NOMEM : ST_OK;
@@ -98,7 +98,7 @@ static enum status choose(struct cmd *c, const struct cmd_conflict *conflict, st
 {
 	const char *what = command_option(c->line, "--keep");
 	const bool value = command_option(c->line, "--value") != NULL;
-	struct entry record;
+	struct entry record = { 0 };
 	enum status st;
 
 	if ((what != NULL) == value)
@@ -131,7 +131,7 @@ static enum status write_decision(struct cmd *c, const struct cmd_conflict *conf
 		.candidate_count = conflict->count,
 	};
 	const struct key key = { conflict->kind, conflict->record };
-	struct draft *draft = cmd_draft(c, "conflict");
+	struct cmd_draft *draft = cmd_draft(c, "conflict");
 	struct buf text;
 	enum status st = draft == NULL ? ST_NOMEM
 				       : tracks_seen(c->r, &key, conflict->group->num, &decision.stood);
@@ -156,8 +156,8 @@ static enum status decide_body(struct cmd *c)
 {
 	struct choice *choice = arena_zalloc(&c->arena, sizeof *choice);
 	const struct kind *kind = NULL;
-	struct cmd_conflict conflict;
-	struct id id;
+	struct cmd_conflict conflict = { 0 };
+	struct id id = ID_STAFF;
 	enum status st = choice == NULL ? ST_NOMEM : cmd_kind(c, "conflict", &kind);
 
 	if (st == ST_OK)

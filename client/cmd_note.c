@@ -6,7 +6,7 @@
 #define SECTION_DEFAULT "observed"
 
 /* A section is a narrative of the note. */
-static enum status check_section(struct cmd *c, const struct draft *draft, const char *name, size_t len)
+static enum status check_section(struct cmd *c, const struct cmd_draft *draft, const char *name, size_t len)
 {
 	const int index = kind_field(draft->kind, name, len);
 	char what[160];
@@ -37,7 +37,7 @@ static const char *text_argument(struct cmd *c)
 }
 
 /* "NAME=TEXT", or "NAME" alone: its text is the one of --file or standard input. */
-static enum status put_section(struct cmd *c, struct draft *draft, const char *section)
+static enum status put_section(struct cmd *c, struct cmd_draft *draft, const char *section)
 {
 	const size_t len = strcspn(section, "=");
 	const char *argument = text_argument(c);
@@ -48,7 +48,7 @@ static enum status put_section(struct cmd *c, struct draft *draft, const char *s
 	return section[len] == '=' ? cmd_put_assignment(c, draft, section) : cmd_put(c, draft, section, argument);
 }
 
-static enum status put_sections(struct cmd *c, struct draft *draft)
+static enum status put_sections(struct cmd *c, struct cmd_draft *draft)
 {
 	size_t count = 0, without = 0;
 	const char *const *sections = command_options(c->line, "--section", &count);
@@ -66,11 +66,11 @@ static enum status put_sections(struct cmd *c, struct draft *draft)
 	return st;
 }
 
-static enum status put_visit(struct cmd *c, struct draft *draft)
+static enum status put_visit(struct cmd *c, struct cmd_draft *draft)
 {
 	const char *visit = command_option(c->line, "--visit");
 	const struct kind *kind = NULL;
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = visit == NULL ? ST_OK : cmd_kind(c, "visit", &kind);
 
 	if (st == ST_OK && visit != NULL)
@@ -82,8 +82,8 @@ static enum status put_visit(struct cmd *c, struct draft *draft)
 
 static enum status add_body(struct cmd *c)
 {
-	struct draft *draft = cmd_draft(c, "note");
-	struct id patient;
+	struct cmd_draft *draft = cmd_draft(c, "note");
+	struct id patient = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_patient(c, &patient);
 
 	if (st == ST_OK)
@@ -107,9 +107,9 @@ int cmd_note_add(const struct command_line *line)
 
 static enum status edit_body(struct cmd *c)
 {
-	struct draft *draft = cmd_draft(c, "note");
+	struct cmd_draft *draft = cmd_draft(c, "note");
 	int64_t shown = SAVE_SHOWN_NOW;
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_find(c, draft->kind, c->line->words[0], &id);
 
 	if (st == ST_OK)

@@ -68,7 +68,7 @@ int cmd_patients(const struct command_line *line)
 
 static enum status add_body(struct cmd *c)
 {
-	struct draft *draft = cmd_draft(c, "patient");
+	struct cmd_draft *draft = cmd_draft(c, "patient");
 	const char *name = command_option(c->line, "--name");
 	enum status st = draft == NULL ? ST_NOMEM : ST_OK;
 

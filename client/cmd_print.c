@@ -35,7 +35,7 @@ void cmd_day(const struct cmd *c, int64_t ms, int64_t *from_out, int64_t *to_out
 const char *cmd_worker(struct cmd *c, const struct id *worker)
 {
 	const struct kind *kind = schema_kind(c->r->schema, "worker", 6);
-	struct entry entry;
+	struct entry entry = { 0 };
 	const char *name;
 
 	if (entry_read(c->r, kind, worker, &entry) != ST_OK)
@@ -67,7 +67,7 @@ static const char *set_words(struct cmd *c, const struct value *value)
 const char *cmd_value(struct cmd *c, const struct field *field, const struct value *value)
 {
 	char time[CMD_TIME_SIZE];
-	struct id id;
+	struct id id = ID_STAFF;
 	const char *text = entry_value_text(field, value, &c->arena);
 
 	if (text == NULL)

@@ -36,7 +36,7 @@ static enum status tell_saved(struct cmd *c, const struct kind *kind, const stru
 	return st;
 }
 
-enum status cmd_create(struct cmd *c, const struct draft *draft, const struct id *patient)
+enum status cmd_create(struct cmd *c, const struct cmd_draft *draft, const struct id *patient)
 {
 	struct id id = ID_STAFF; /* all zero: to be made */
 	int64_t version = 0;
@@ -45,10 +45,10 @@ enum status cmd_create(struct cmd *c, const struct draft *draft, const struct id
 	return st == ST_OK ? tell_saved(c, draft->kind, &id, patient, version) : st;
 }
 
-enum status cmd_save(struct cmd *c, const struct draft *draft, const struct id *id, int64_t shown)
+enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct id *id, int64_t shown)
 {
-	struct entry entry;
-	struct id patient;
+	struct entry entry = { 0 };
+	struct id patient = ID_STAFF;
 	int64_t version = 0;
 	enum status st = cmd_entry(c, draft->kind, id, &entry);
 

@@ -3,9 +3,9 @@
 
 static enum status set_body(struct cmd *c)
 {
-	struct draft *draft = arena_zalloc(&c->arena, sizeof *draft);
+	struct cmd_draft *draft = arena_zalloc(&c->arena, sizeof *draft);
 	int64_t shown = SAVE_SHOWN_NOW;
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_ref(c, c->line->words[0], &draft->kind, &id);
 
 	if (st == ST_OK)

@@ -6,7 +6,7 @@
 #include "common/kindsql.h"
 #include "proto/change.h"
 
-#define JSON_SIZE_MAX (64u * 1024 * 1024)
+#define JSON_SIZE_MAX ((size_t)64 * 1024 * 1024)
 #define LOST_MAX 20
 
 /* --- what this tablet wrote and does not stand ------------------------------------- */
@@ -223,8 +223,8 @@ static enum status show_body(struct cmd *c)
 	const char *state = NULL;
 	struct lost *lost = NULL;
 	size_t count = 0;
-	struct entry entry;
-	struct id id;
+	struct entry entry = { 0 };
+	struct id id = ID_STAFF;
 	enum status st = cmd_ref(c, c->line->words[0], &kind, &id);
 
 	if (st == ST_OK)

@@ -3,8 +3,8 @@
 
 #include "client/cmd.h"
 
-#define STATEMENT_LEN_MAX (16u * 1024 * 1024)
-#define ROW_SIZE_MAX (64u * 1024 * 1024)
+#define STATEMENT_LEN_MAX ((size_t)16 * 1024 * 1024)
+#define ROW_SIZE_MAX ((size_t)64 * 1024 * 1024)
 #define WAIT_MS 5000
 
 /* A connection as any program has it, but that it leaves checkpoints to whoever syncs (agent.h). */

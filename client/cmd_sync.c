@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "client/cmd.h"
+#include "client/standing.h"
 
 /* --- what travelled --------------------------------------------------------------- */
 
@@ -76,10 +77,14 @@ static enum status tell_people(const struct agent_report *report)
 static enum status sync_body(struct cmd *c)
 {
 	struct agent_report report = { 0 };
-	const enum status st = tablet_sync(c->tablet, &report, &c->why);
+	struct standing now = { 0 };
+	enum status st = tablet_sync(c->tablet, &report, &c->why);
 
+	if (st == ST_OK)
+		st = standing_read(c->r, &now);
 	if (st != ST_OK)
 		return st;
+	report.applied.filling = now.filling; /* as it stands, not how many have begun */
 	return c->line->json ? tell_json(&report) : tell_people(&report);
 }
 
@@ -93,7 +98,7 @@ int cmd_sync(const struct command_line *line)
 /* The agent has a connection of its own: this one is not needed meanwhile. */
 static enum status run_body(struct cmd *c)
 {
-	struct agent_options options;
+	struct agent_options options = { 0 };
 	struct agent *agent = NULL;
 	enum status st = tablet_options(c->tablet, &options, &c->why);
 

@@ -24,7 +24,7 @@ static enum status add_row(struct cmd *c, const struct kind *kind, struct table 
 {
 	char time[CMD_TIME_SIZE];
 	const char *travel = NULL;
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = db_column_id(stmt, 0, &id) ? entry_travel(c->r, kind, &id, &travel) : ST_CORRUPT;
 
 	if (sqlite3_column_type(stmt, 2) == SQLITE_NULL)
@@ -49,7 +49,7 @@ static enum status list_body(struct cmd *c)
 	const bool one = command_option(c->line, "--patient") != NULL;
 	const struct kind *kind = NULL;
 	struct table *table;
-	struct id patient;
+	struct id patient = ID_STAFF;
 	enum status st = cmd_kind(c, "task", &kind);
 	bool row = false;
 	sqlite3_stmt *stmt = NULL;
@@ -80,8 +80,8 @@ int cmd_task_list(const struct command_line *line)
 
 static enum status add_body(struct cmd *c)
 {
-	struct draft *draft = cmd_draft(c, "task");
-	struct id patient;
+	struct cmd_draft *draft = cmd_draft(c, "task");
+	struct id patient = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_patient(c, &patient);
 
 	if (st == ST_OK)
@@ -108,8 +108,8 @@ int cmd_task_add(const struct command_line *line)
 static enum status done_body(struct cmd *c)
 {
 	const bool not_done = command_option(c->line, "--not-done") != NULL;
-	struct draft *draft = cmd_draft(c, "task");
-	struct id id;
+	struct cmd_draft *draft = cmd_draft(c, "task");
+	struct id id = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_find(c, draft->kind, c->line->words[0], &id);
 
 	if (st != ST_OK)

@@ -3,6 +3,8 @@
 #include "client/cmd.h"
 #include "client/save.h"
 
+#define DAY_MINUTES 1440
+
 /* ?1: of this patient, null = of all; ?2: those that are over too. */
 static const char VISITS[] =
 	"SELECT v.id,v.planned_from,v.purpose,coalesce(v.status,'planned'),v.patient,p.name,v.check_in_time,"
@@ -38,7 +40,7 @@ static void add_time(struct cmd *c, struct table *table, sqlite3_stmt *stmt, int
 static enum status add_row(struct cmd *c, const struct kind *kind, struct table *table, sqlite3_stmt *stmt)
 {
 	const char *travel = NULL;
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = db_column_id(stmt, 0, &id) ? entry_travel(c->r, kind, &id, &travel) : ST_CORRUPT;
 
 	add_time(c, table, stmt, 1);
@@ -59,7 +61,7 @@ static enum status list_body(struct cmd *c)
 	const bool one = command_option(c->line, "--patient") != NULL;
 	const struct kind *kind = NULL;
 	struct table *table;
-	struct id patient;
+	struct id patient = ID_STAFF;
 	enum status st = cmd_kind(c, "visit", &kind);
 	bool row = false;
 	sqlite3_stmt *stmt = NULL;
@@ -92,9 +94,9 @@ int cmd_visit_list(const struct command_line *line)
 
 static enum status add_body(struct cmd *c)
 {
-	struct draft *draft = cmd_draft(c, "visit");
+	struct cmd_draft *draft = cmd_draft(c, "visit");
 	int64_t minutes = 0, from;
-	struct id patient;
+	struct id patient = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_patient(c, &patient);
 
 	if (st == ST_OK && command_option(c->line, "--at") == NULL)
@@ -103,7 +105,7 @@ static enum status add_body(struct cmd *c)
 	if (st == ST_OK)
 		st = cmd_put_option(c, draft, "planned_from", "--at");
 	if (st == ST_OK)
-		st = cmd_number(c, "--minutes", 1, 24 * 60, &minutes);
+		st = cmd_number(c, "--minutes", 1, DAY_MINUTES, &minutes);
 	if (st == ST_OK)
 		st = cmd_put_option(c, draft, "purpose", "--purpose");
 	if (st == ST_OK)
@@ -134,7 +136,7 @@ static const struct punch IN = { "check_in_time", "check_in_position", "check_in
 static const struct punch OUT = { "check_out_time", "check_out_position", "check_out_accuracy", "check_out_place",
 				  "check_out_method" };
 
-static enum status put_punch(struct cmd *c, struct draft *draft, const struct punch *punch)
+static enum status put_punch(struct cmd *c, struct cmd_draft *draft, const struct punch *punch)
 {
 	enum status st;
 
@@ -155,9 +157,9 @@ static enum status refuse_punch(struct cmd *c, const char *what, const char *nex
 }
 
 /* A time that was taken is never taken anew in silence. */
-static enum status check_punch(struct cmd *c, const struct draft *draft, const struct id *id, bool out)
+static enum status check_punch(struct cmd *c, const struct cmd_draft *draft, const struct id *id, bool out)
 {
-	struct entry visit;
+	struct entry visit = { 0 };
 	bool in_before, out_before;
 	enum status st = cmd_entry(c, draft->kind, id, &visit);
 
@@ -179,8 +181,8 @@ static enum status check_punch(struct cmd *c, const struct draft *draft, const s
 
 static enum status punch(struct cmd *c, bool out)
 {
-	struct draft *draft = cmd_draft(c, "visit");
-	struct id id;
+	struct cmd_draft *draft = cmd_draft(c, "visit");
+	struct id id = ID_STAFF;
 	enum status st = draft == NULL ? ST_NOMEM : cmd_find(c, draft->kind, c->line->words[0], &id);
 
 	if (st == ST_OK)

@@ -13,7 +13,7 @@
 #include "common/kindsql.h"
 
 /* Values of one save: no more than a row holds. */
-#define SAVE_SIZE_MAX (16u * 1024 * 1024)
+#define SAVE_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 struct doorstep_record {
 	struct entry entry;
@@ -107,7 +107,7 @@ int doorstep_get(struct doorstep *d, const char *kind_name, const char *id_text,
 	struct doorstep_record *record = calloc(1, sizeof *record);
 	const struct kind *kind = NULL;
 	struct failure why = { 0 };
-	struct id id;
+	struct id id = ID_STAFF;
 	enum status st = record == NULL ? ST_NOMEM : find_record(d, kind_name, id_text, &kind, &id, &why);
 
 	if (st == ST_OK)
@@ -170,7 +170,7 @@ int doorstep_each(struct doorstep *d, const char *kind_name, const char *patient
 {
 	struct doorstep_record record = { 0 };
 	const struct kind *kind = NULL;
-	struct id id = ID_STAFF, patient;
+	struct id id = ID_STAFF, patient = ID_STAFF;
 	struct failure why = { 0 };
 	bool ended = false;
 	int answer = 0;
@@ -194,7 +194,7 @@ int doorstep_each(struct doorstep *d, const char *kind_name, const char *patient
 
 /* --- writing ---------------------------------------------------------------------- */
 
-struct draft {
+struct saving {
 	struct arena arena;
 	struct row row;
 	uint64_t mask;
@@ -209,23 +209,23 @@ static enum status refuse_value(enum status st, const struct field *field, struc
 	return failure_set(why, st, what, "Nothing was changed.", NULL);
 }
 
-static enum status draft_fill(struct doorstep *d, const struct kind *kind, const struct doorstep_field *fields,
-			      size_t count, struct draft *draft, struct failure *why)
+static enum status saving_fill(struct doorstep *d, const struct kind *kind, const struct doorstep_field *fields,
+			      size_t count, struct saving *saving, struct failure *why)
 {
 	enum status st = ST_OK;
 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		const int index = kind_field(kind, fields[i].name, strlen(fields[i].name));
-		struct value *value = index < 0 ? NULL : &draft->row.values[index];
+		struct value *value = index < 0 ? NULL : &saving->row.values[index];
 
 		if (value == NULL)
 			return failure_set(why, ST_UNKNOWN, "The kind has no field of this name.", NULL,
 					   "doorstep_field lists a kind's fields.");
-		draft->mask |= UINT64_C(1) << index;
+		saving->mask |= UINT64_C(1) << index;
 		*value = value_null();
 		if (fields[i].value != NULL)
 			st = value_from_person(&kind->fields[index], fields[i].value, strlen(fields[i].value),
-					       d->replica.identity.zone_min, &draft->arena, value);
+					       d->replica.identity.zone_min, &saving->arena, value);
 		if (st != ST_OK)
 			return refuse_value(st, &kind->fields[index], why);
 	}
@@ -233,7 +233,7 @@ static enum status draft_fill(struct doorstep *d, const struct kind *kind, const
 }
 
 static enum status create(struct doorstep *d, const struct kind *kind, const char *patient_text,
-			  const struct draft *draft, struct id *id, struct failure *why)
+			  const struct saving *saving, struct id *id, struct failure *why)
 {
 	struct id patient = ID_STAFF;
 	int64_t version = 0;
@@ -241,26 +241,26 @@ static enum status create(struct doorstep *d, const struct kind *kind, const cha
 
 	if (patient_text != NULL && kind_has_patient(kind))
 		st = find_id(patient_text, &patient, why);
-	return st == ST_OK ? save_create(&d->replica, kind, id, &patient, &draft->row, &version, why) : st;
+	return st == ST_OK ? save_create(&d->replica, kind, id, &patient, &saving->row, &version, why) : st;
 }
 
 int doorstep_create(struct doorstep *d, const char *kind_name, const char *patient,
 		    const struct doorstep_field *fields, size_t count, char id_out[37], struct doorstep_error *error)
 {
-	struct draft *draft = calloc(1, sizeof *draft);
+	struct saving *saving = calloc(1, sizeof *saving);
 	const struct kind *kind = NULL;
 	struct id id = ID_STAFF; /* all zero: to be made */
 	struct failure why = { 0 };
-	enum status st = draft == NULL ? ST_NOMEM : find_kind(d, kind_name, &kind, &why);
+	enum status st = saving == NULL ? ST_NOMEM : find_kind(d, kind_name, &kind, &why);
 
 	if (st == ST_OK) {
-		arena_init(&draft->arena, SAVE_SIZE_MAX);
-		st = draft_fill(d, kind, fields, count, draft, &why);
+		arena_init(&saving->arena, SAVE_SIZE_MAX);
+		st = saving_fill(d, kind, fields, count, saving, &why);
 		if (st == ST_OK)
-			st = create(d, kind, patient, draft, &id, &why);
-		arena_close(&draft->arena);
+			st = create(d, kind, patient, saving, &id, &why);
+		arena_close(&saving->arena);
 	}
-	free(draft);
+	free(saving);
 	if (st == ST_OK && id_out != NULL)
 		id_format(&id, id_out);
 	return finish(error, st, &why);
@@ -269,21 +269,21 @@ int doorstep_create(struct doorstep *d, const char *kind_name, const char *patie
 int doorstep_save(struct doorstep *d, const char *kind_name, const char *id_text, int64_t shown,
 		  const struct doorstep_field *fields, size_t count, int64_t *shown_out, struct doorstep_error *error)
 {
-	struct draft *draft = calloc(1, sizeof *draft);
+	struct saving *saving = calloc(1, sizeof *saving);
 	const struct kind *kind = NULL;
-	struct id id;
+	struct id id = ID_STAFF;
 	int64_t version = shown;
 	struct failure why = { 0 };
-	enum status st = draft == NULL ? ST_NOMEM : find_record(d, kind_name, id_text, &kind, &id, &why);
+	enum status st = saving == NULL ? ST_NOMEM : find_record(d, kind_name, id_text, &kind, &id, &why);
 
 	if (st == ST_OK) {
-		arena_init(&draft->arena, SAVE_SIZE_MAX);
-		st = draft_fill(d, kind, fields, count, draft, &why);
-		if (st == ST_OK && draft->mask != 0)
-			st = save_fields(&d->replica, kind, &id, shown, &draft->row, draft->mask, &version, &why);
-		arena_close(&draft->arena);
+		arena_init(&saving->arena, SAVE_SIZE_MAX);
+		st = saving_fill(d, kind, fields, count, saving, &why);
+		if (st == ST_OK && saving->mask != 0)
+			st = save_fields(&d->replica, kind, &id, shown, &saving->row, saving->mask, &version, &why);
+		arena_close(&saving->arena);
 	}
-	free(draft);
+	free(saving);
 	if (st == ST_OK && shown_out != NULL)
 		*shown_out = version;
 	return finish(error, st, &why);
@@ -292,7 +292,7 @@ int doorstep_save(struct doorstep *d, const char *kind_name, const char *id_text
 int doorstep_remove(struct doorstep *d, const char *kind_name, const char *id_text, struct doorstep_error *error)
 {
 	const struct kind *kind = NULL;
-	struct id id;
+	struct id id = ID_STAFF;
 	struct failure why = { 0 };
 	enum status st = find_record(d, kind_name, id_text, &kind, &id, &why);
 

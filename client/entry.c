@@ -8,7 +8,7 @@
 #include "common/moment.h"
 
 /* The widest row of the schema, with room to spare. */
-#define ENTRY_SIZE_MAX (16u * 1024 * 1024)
+#define ENTRY_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 /* --- values as text --------------------------------------------------------------- */
 

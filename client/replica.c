@@ -190,7 +190,7 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 		*r = (struct replica){ 0 };
 		return failure_set(why, status, NULL, NULL, NULL);
 	}
-	/* SQLite before 3.41 takes its own JSON functions for unsafe in triggers of a schema that isn't trusted. This
+	/* SQLite 3.40 takes its own JSON functions for unsafe in triggers of a schema that isn't trusted. This
 	 * connection has no function of ours that a foreign trigger could call. */
 	status = db_exec(&r->db, "PRAGMA trusted_schema=ON");
 	if (status != ST_OK)

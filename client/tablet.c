@@ -137,7 +137,7 @@ enum status tablet_enrol(const char *home, const char *url, const char *code, st
 	if (st == ST_OK)
 		st = open_world(d, why);
 	if (st == ST_OK) {
-		struct agent_options options;
+		struct agent_options options = { 0 };
 
 		st = tablet_options(d, &options, why);
 		if (st == ST_OK)
@@ -150,7 +150,7 @@ enum status tablet_enrol(const char *home, const char *url, const char *code, st
 enum status tablet_sync(struct doorstep *d, struct agent_report *report, struct failure *why)
 {
 	const struct sync_options everything = { .rest_ms = 0 };
-	struct agent_options options;
+	struct agent_options options = { 0 };
 	struct agent *agent = NULL;
 	enum status st = tablet_options(d, &options, why);
 

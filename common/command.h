@@ -72,11 +72,11 @@ struct table_column {
 	enum table_type type;
 };
 struct table *table_new(const struct command_line *line, const struct table_column *columns, size_t count);
-void table_text(struct table *table, const char *text, size_t len); /* next cell; NULL = null */
-void table_number(struct table *table, int64_t number);
-void table_end_row(struct table *table);
+void table_text(struct table *t, const char *text, size_t len); /* next cell; NULL = null */
+void table_number(struct table *t, int64_t number);
+void table_end_row(struct table *t);
 /* Prints and frees. empty: what people read when there is no row. Returns 0, or 1 if memory failed. */
-int table_print(struct table *table, const char *empty);
-void table_free(struct table *table); /* without printing */
+int table_print(struct table *t, const char *empty);
+void table_free(struct table *t); /* without printing */
 
 #endif

@@ -17,6 +17,15 @@ static uint32_t two_bytes(const unsigned char *at, size_t left)
 	return (uint32_t)(at[0] & 0x1F) << 6 | (at[1] & 0x3F);
 }
 
+static char lower_ascii(char c)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	if (c < 'A' || c > 'Z')
+		return c;
+	return letters[c - 'A'];
+}
+
 static uint32_t lower(uint32_t c)
 {
 	if ((c >= 0xC0 && c <= 0xDE && c != 0xD7) || (c >= 0x391 && c <= 0x3A9) || (c >= 0x410 && c <= 0x42F))
@@ -36,9 +45,7 @@ size_t fold_text(const char *text, size_t len, char *out)
 		const uint32_t c = two_bytes((const unsigned char *)text + at, len - at);
 
 		if (c == 0) {
-			const char byte = text[at++];
-
-			out[to++] = byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+			out[to++] = lower_ascii(text[at++]);
 			continue;
 		}
 		at += 2;

@@ -6,7 +6,7 @@
 #include "common/command.h"
 #include "common/moment.h"
 
-#define TABLE_SIZE_MAX (64 * 1024 * 1024)
+#define TABLE_SIZE_MAX ((size_t)64 * 1024 * 1024)
 #define COLUMN_WIDTH_MAX 60
 #define COLUMNS_MAX 32
 
@@ -38,7 +38,7 @@ struct table *table_new(const struct command_line *line, const struct table_colu
 
 static void cell_add(struct table *t, const char *text, size_t len)
 {
-	struct cell *grown = t->cells;
+	struct cell *grown;
 
 	if (t->cell_count == t->room) {
 		t->room = t->room == 0 ? 64 : t->room * 2;
@@ -109,7 +109,7 @@ static void print_json(const struct table *t, size_t rows)
 {
 	struct buf out;
 
-	buf_init(&out, TABLE_SIZE_MAX * 2);
+	buf_init(&out, 2 * TABLE_SIZE_MAX);
 	fputs("[", stdout);
 	for (size_t r = 0; r < rows; r++) {
 		buf_add_str(&out, r == 0 ? "\n{" : ",\n{");

@@ -1,5 +1,6 @@
 /* candidates.h - the JSON inside conflict records, candidates and decisions (formats: conflict.h), and the small
- * steps around it. Knows what they say and how to write them, decides nothing. Private to conflict.c, decide.c and the command that shows them (cmd_conflict.c). Store ring.
+ * steps around it. Knows what they say and how to write them, decides nothing. Private to conflict.c, decide.c
+ * and the command that shows them (cmd_conflict.c). Store ring.
  */
 #ifndef DAEMON_CANDIDATES_H
 #define DAEMON_CANDIDATES_H

@@ -125,6 +125,19 @@ static enum status roster_part(struct roster *r, size_t from)
 	return desk_act_end(r->desk, &act, st);
 }
 
+/* "3 patients came into the caseload of Ana Brandt; 1 was in it already." */
+static void roster_say(const struct roster *r, struct buf *out)
+{
+	buf_printf(out, "%zu patient%s %s the caseload of %s", r->done, r->done == 1 ? "" : "s",
+		   r->ends ? "left" : "came into", r->account.name);
+	if (r->already > 0)
+		buf_printf(out, "; %zu %s %s", r->already, r->already == 1 ? "was" : "were",
+			   r->ends ? "not in it" : "in it already");
+	buf_add_str(out, ".\n");
+	if (r->ends && r->done > 0)
+		buf_add_str(out, "Nothing more goes to the tablet; what it sends of them from now on is held.\n");
+}
+
 static enum status roster_print(struct roster *r)
 {
 	struct desk *desk = r->desk;
@@ -137,19 +150,8 @@ static enum status roster_print(struct roster *r)
 		text_json_number(&out, r->ends ? "ended" : "assigned", (int64_t)r->done);
 		text_json_number(&out, "unchanged", (int64_t)r->already);
 		buf_add_str(&out, "}\n");
-	} else if (r->ends) {
-		buf_printf(&out, "%zu patient%s left the caseload of %s", r->done, r->done == 1 ? "" : "s", r->account.name);
-		if (r->already > 0)
-			buf_printf(&out, "; %zu %s not in it", r->already, r->already == 1 ? "was" : "were");
-		buf_add_str(&out, ".\n");
-		if (r->done > 0)
-			buf_add_str(&out, "Nothing more goes to the tablet; what it sends of them from now on is held.\n");
 	} else {
-		buf_printf(&out, "%zu patient%s came into the caseload of %s", r->done, r->done == 1 ? "" : "s",
-			   r->account.name);
-		if (r->already > 0)
-			buf_printf(&out, "; %zu %s in it already", r->already, r->already == 1 ? "was" : "were");
-		buf_add_str(&out, ".\n");
+		roster_say(r, &out);
 	}
 	st = text_out(desk, &out);
 	buf_close(&out);

@@ -110,8 +110,11 @@ static void print_candidate(struct buf *out, struct desk *desk, const struct tar
 		text_values(out, desk, target->kind, &row, target->group->mask);
 	else
 		buf_add_str(out, "(too long to show here, or a decision that came too late: see the record's history)");
-	buf_printf(out, "\n       by %s, %s", name != NULL && strcmp(name, "console") != 0 ? name : "the console",
-		   device != NULL && strcmp(device, "centre") != 0 ? device : "at the centre");
+	buf_printf(out, "\n       by %s, ", name != NULL && strcmp(name, "console") != 0 ? name : "the console");
+	if (device != NULL && strcmp(device, "centre") != 0)
+		buf_printf(out, "tablet “%s”", device);
+	else
+		buf_add_str(out, "at the centre");
 	if (from != NULL && to != NULL && moment_parse(from, strlen(from), 0, &at.lo_ms) &&
 	    moment_parse(to, strlen(to), 0, &at.hi_ms)) {
 		buf_add_str(out, ", ");

@@ -10,11 +10,12 @@
 #include "daemon/serve.h"
 
 #define LIFETIME_MINUTES 60
-#define LIFETIME_MINUTES_MAX (30 * 24 * 60)
+#define LIFETIME_MINUTES_MAX 43200 /* 30 days */
 
 const struct option_row CMD_DEVICE_CODE_OPTIONS[] = {
 	{ "--user", "LOGIN", "whose tablet it is" },
 	{ "--lifetime", "MINUTES", "how long the code is valid (60)" },
+	{ "--code-only", NULL, "print the code and nothing else, to be piped into `doorstep enrol URL -`" },
 	{ NULL, NULL, NULL },
 };
 
@@ -88,6 +89,8 @@ static enum status print_code(struct desk *desk, const char *url, const struct e
 		text_json(&out, "url", url);
 		text_json_moment(&out, "expires", desk->env.wall_ms(desk->env.ctx) + lifetime_ms);
 		buf_add_str(&out, "}\n");
+	} else if (command_switch(desk->line, "--code-only")) {
+		buf_printf(&out, "%s\n", text);
 	} else {
 		buf_printf(&out, "%s\n\nOn the tablet, within %" PRId64 " minutes:\n    doorstep enrol %s\n", text,
 			   lifetime_ms / 60000, url);

@@ -15,7 +15,7 @@
 #include "daemon/cmd_text.h"
 #include "daemon/fhir.h"
 
-#define RECORD_BYTES_MAX (16 * 1024 * 1024)
+#define RECORD_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 const struct option_row CMD_IMPORT_OPTIONS[] = {
 	{ "--report", NULL, "what was left out, by type and reason" },

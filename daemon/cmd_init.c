@@ -8,6 +8,8 @@
 #include "daemon/desk.h"
 #include "daemon/serve.h"
 
+#define SETTINGS_SIZE_MAX 65536
+
 const struct option_row CMD_INIT_OPTIONS[] = {
 	{ "--name", "AGENCY", "the agency's name" },
 	{ "--host", "NAME", "name or address by which tablets reach the centre; may be repeated" },
@@ -68,7 +70,7 @@ static enum status write_settings(struct desk *desk, const struct settings *sett
 	struct buf text;
 	enum status st;
 
-	buf_init(&text, 64 * 1024);
+	buf_init(&text, SETTINGS_SIZE_MAX);
 	settings_print(&text, settings);
 	st = buf_status(&text);
 	if (st == ST_OK)

@@ -9,7 +9,7 @@
 #include "common/buf.h"
 #include "daemon/desk.h"
 
-#define TEXT_SIZE_MAX (256 * 1024 * 1024)
+#define TEXT_SIZE_MAX ((size_t)256 * 1024 * 1024)
 
 /* Print what was gathered and empty the buf. */
 enum status text_out(struct desk *desk, struct buf *buf) MUST_CHECK;

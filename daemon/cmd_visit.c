@@ -6,7 +6,7 @@
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 
-#define MINUTES_MAX (24 * 60)
+#define MINUTES_MAX 1440
 
 const struct option_row CMD_VISIT_PLAN_OPTIONS[] = {
 	{ "--patient", "ID", "whom to visit" },

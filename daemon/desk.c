@@ -12,7 +12,7 @@
 #include "proto/limits.h"
 
 #define FOLDER_DEFAULT "/var/lib/doorstep"
-#define DESK_ARENA_MAX (256 * 1024 * 1024)
+#define DESK_ARENA_MAX ((size_t)256 * 1024 * 1024)
 #define ARGUMENT_LEN_MAX LIMIT_CHANGE_MAX /* more than any field may hold */
 #define PREFIX_LEN_MIN 8
 

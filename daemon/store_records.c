@@ -203,6 +203,7 @@ enum status sqlite_record_marks(struct store *s, const struct kind *kind, const 
 	enum status st;
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT " MARKS " FROM record WHERE kind=?1 AND id=?2", &st);
 
+	assert(stmt != NULL || st != ST_OK);
 	if (stmt == NULL)
 		return st;
 	bind_int(stmt, 1, kind->num);
@@ -384,7 +385,7 @@ static enum status next_of_kind(struct store *s, const struct kind *kind, const 
 enum status sqlite_record_each(struct store *s, const struct kind *kind, const struct id *patient, store_record_fn *fn,
 			       void *ctx)
 {
-	struct record record = { 0 };
+	struct record record;
 	struct arena arena;
 	struct id id = { 0 };
 	enum status st;

@@ -19,7 +19,7 @@
 #include "common/files.h"
 #include "common/status.h"
 
-#define TLS_PEM_MAX (64 * 1024)
+#define TLS_PEM_MAX 65536
 #define TLS_HOSTS_MAX 32
 
 /* hosts: names and IP addresses of the centre; localhost, 127.0.0.1 and ::1 are added. */

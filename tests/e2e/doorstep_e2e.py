@@ -21,6 +21,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,7 @@ class Program:
     """One of our two programs with its folder."""
 
     name, option = None, None
+    database = None
 
     def __init__(self, world, folder):
         self.world, self.folder = world, folder
@@ -161,6 +163,28 @@ class Program:
     def __call__(self, *words, **options):
         """Run a command: tablet("note", "add", "--patient", id, text="…", code=0)."""
         return self.world.run(self.words(*words), **options)
+
+    def begin(self, *words):
+        """Start a command without waiting for it; end() waits."""
+        return self.world.spawn(self.words(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                                stdin=subprocess.DEVNULL)
+
+    @staticmethod
+    def end(process, code=0):
+        """Wait for a command that begin() started; code as in World.run."""
+        out, err = process.communicate(timeout=PATIENCE_S)
+        result = Result(process.args, process.returncode, out, err)
+        if code is not None and result.code != code:
+            raise CommandFailed(f"expected exit {code}: {result!r}")
+        return result
+
+    def read(self, statement, *values):
+        """Rows of the program's database, read by this process, which never writes to it."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
+        try:
+            return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
 
     def json(self, *words, **options):
         """Run a command with --json and return what it printed."""
@@ -225,7 +249,7 @@ class Tablet(Program):
 
     def __init__(self, world, folder):
         super().__init__(world, folder)
-        self.replica = folder / "replica.db"
+        self.replica = self.database = folder / "replica.db"
         self.process = None
 
     def enrol(self, url, code, **options):
@@ -236,10 +260,10 @@ class Tablet(Program):
         """An enrolment that must fail; returns its {what, safe, next}."""
         return self.failure("enrol", url, "-", text=code + "\n")
 
-    def sql(self, statement, code=0):
-        """One statement in the stock sqlite3 program; rows as lists of text."""
-        result = self.world.run(["sqlite3", "-batch", "-noheader", "-separator", "\x1f", self.replica, statement],
-                                code=code)
+    def sql(self, statement, code=0, timeout_ms=5000):
+        """One statement in the stock sqlite3 program, which has no timeout by itself; rows as lists of text."""
+        words = ["sqlite3", "-batch", "-noheader", "-separator", "\x1f", "-cmd", f".timeout {timeout_ms}"]
+        result = self.world.run([*words, self.replica, statement], code=code)
         return [line.split("\x1f") for line in result.out.splitlines()]
 
     def number(self, statement):
@@ -262,20 +286,58 @@ class Tablet(Program):
 # --- a network that can be made bad -----------------------------------------------------------------------------------
 
 
+HOLD_S = 0.005
+# A tablet's part of the end of a handshake is shorter, the head of a request longer.
+REQUEST_MIN = 200
+
+
+class Talk:
+    """What a proxy can tell of a connection without its keys.
+
+    TLS 1.3: the tablet's hello, the centre's part of the handshake; from the tablet's second turn on the end of its part
+    and its requests; then answers.
+    """
+
+    def __init__(self):
+        self.turns, self.way = 0, "down"
+        self.said = 0      # by the tablet, from its second turn on
+        self.answered = 0  # since the tablet last said something
+
+    @property
+    def asked(self):
+        return self.said >= REQUEST_MIN
+
+    def passed(self, way, count):
+        if way == "up" and self.way == "down":
+            self.turns += 1
+            self.answered = 0
+        self.way = way
+        if way == "up" and self.turns >= 2:
+            self.said += count
+        elif way == "down" and self.asked:
+            self.answered += count
+
+
 class Proxy:
     """Passes bytes between a tablet and a centre, TLS untouched, and counts them.
 
     cut_down / cut_up = n: the next connections are cut after n bytes towards the tablet / the centre.
     stall_down = n:        after n bytes towards the tablet nothing more passes, and nothing is closed.
+    cut_answer = n:        all connections are cut after n bytes of answers (what the centre says after the handshake).
+    hold(n):               of answers the first n bytes pass; the rest waits, also in connections that stand
+                           already, until release().
+    bytes_answer:          of the newest answer.
+    asking():              does a request that has reached the centre wait for its answer, or for the rest of it?
     on_bytes(way, total):  called after bytes have passed ("up" or "down"; total of this connection).
     refuse():              nobody listens any more, until listen().
     """
 
     def __init__(self, port, host="127.0.0.1"):
         self.target, self.host = port, host
-        self.cut_down = self.cut_up = self.stall_down = None
+        self.cut_down = self.cut_up = self.stall_down = self.cut_answer = self.holding = None
         self.on_bytes = None
-        self.bytes_up = self.bytes_down = self.connections = 0
+        self.bytes_up = self.bytes_down = self.bytes_answer = self.connections = 0
+        self.talks = set()
         self.port, self.listener, self.closing = 0, None, False
         self.lock, self.open = threading.Lock(), set()
         self.listen()
@@ -309,8 +371,18 @@ class Proxy:
 
     def reset(self):
         """Good again, and counting from nothing."""
-        self.cut_down = self.cut_up = self.stall_down = self.on_bytes = None
-        self.bytes_up = self.bytes_down = self.connections = 0
+        self.cut_down = self.cut_up = self.stall_down = self.cut_answer = self.holding = self.on_bytes = None
+        self.bytes_up = self.bytes_down = self.bytes_answer = self.connections = 0
+
+    def hold(self, passed=0):
+        self.holding = passed
+
+    def release(self):
+        self.holding = None
+
+    def asking(self):
+        with self.lock:
+            return any(talk.asked and (talk.way == "up" or talk.answered == self.holding) for talk in self.talks)
 
     def close(self):
         self.closing = True
@@ -339,16 +411,20 @@ class Proxy:
             tablet.close()
             return
         centre.settimeout(None)
+        talk = Talk()
         with self.lock:
             self.open.update((tablet, centre))
+            self.talks.add(talk)
         limits = {"up": self.cut_up, "down": self.cut_down}
         stall, total = self.stall_down, {"up": 0, "down": 0}
         ways = {tablet: ("up", centre), centre: ("down", tablet)}
         try:
             while True:
-                for end in select.select(list(ways), [], [], 1)[0]:
+                holds = self.holding is not None and talk.asked and talk.answered >= self.holding
+                ends, patience_s = ([tablet], HOLD_S) if holds else (list(ways), 1 if self.holding is None else HOLD_S)
+                for end in select.select(ends, [], [], patience_s)[0]:
                     way, other = ways[end]
-                    if not self._pass(end, other, way, total, limits[way], stall if way == "down" else None):
+                    if not self._pass(end, other, way, total, limits[way], stall if way == "down" else None, talk):
                         return
                 if self.closing:
                     return
@@ -357,13 +433,22 @@ class Proxy:
         finally:
             with self.lock:
                 self.open -= {tablet, centre}
+                self.talks.discard(talk)
             for end in (tablet, centre):
                 self._hang_up(end)
                 end.close()
 
-    def _pass(self, end, other, way, total, cut, stall):
+    def _pass(self, end, other, way, total, cut, stall, talk):
         """One piece. False: this connection is over."""
         bound = 65536 if cut is None else max(0, cut - total[way])
+        cut_answer, holding = self.cut_answer, self.holding
+        if way == "down" and talk.asked:
+            if cut_answer is not None:
+                bound = min(bound, max(0, cut_answer - talk.answered))
+            if holding is not None and talk.answered >= holding:
+                return True
+            if holding is not None:
+                bound = min(bound, holding - talk.answered)
         if stall is not None:
             bound = min(bound, stall - total[way])
             if bound <= 0:
@@ -374,12 +459,16 @@ class Proxy:
             return False
         other.sendall(piece)
         total[way] += len(piece)
+        talk.passed(way, len(piece))
+        self.bytes_answer = talk.answered
         if way == "up":
             self.bytes_up += len(piece)
         else:
             self.bytes_down += len(piece)
         if self.on_bytes is not None:
             self.on_bytes(way, total[way])
+        if way == "down" and cut_answer is not None and talk.answered >= cut_answer and talk.asked:
+            return False
         return cut is None or total[way] < cut
 
 

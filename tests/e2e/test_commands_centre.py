@@ -66,7 +66,6 @@ class PlayedTablet:
         return answer
 
     def send(self, body):
-        """One change; it comes from somebody who had seen nothing of what stands."""
         self.n += 1
         self.counter += 1
         message = msgpack.packb({0: 1, 2: [[self.n, msgpack.packb(body)]]})
@@ -76,8 +75,9 @@ class PlayedTablet:
         signature = self.key.sign(digest("request", front, digest("stream", stream))).signature
         self.post("/v1/sync", front + signature + stream)
 
-    def edit(self, kind, record, group, fields):
-        self.send({0: kind, 1: uuid.UUID(record).bytes, 5: fields, 6: [[group, None]]})
+    def edit(self, kind, record, group, fields, seen=None):
+        """seen: the sequence up to which its author had seen the group; None = nothing of what stands."""
+        self.send({0: kind, 1: uuid.UUID(record).bytes, 5: fields, 6: [[group, seen]]})
 
     def dose(self, record, dose):
         """A medication is one group: all of its fields."""
@@ -187,7 +187,8 @@ def _(world):
         assert import_one(centre, world, phone=phone)["changed"] == "1"
         assert shown(centre, f"patient/{CLARA}")["phone"] == phone
     centre("patient", "close", "--patient", CLARA, "--reason", "moved away")
-    PlayedTablet(centre, "ana").edit(PATIENT, CLARA, PHONE, {PHONE: "555-9999"})
+    seen = int(shown(centre, f"patient/{CLARA}")["seq"])
+    PlayedTablet(centre, "ana").edit(PATIENT, CLARA, PHONE, {PHONE: "555-9999"}, seen)
     assert shown(centre, f"patient/{CLARA}")["phone"] == "555-9999"
     kept = import_one(centre, world, phone="555-0400")
     assert (kept["changed"], kept["kept"]) == ("0", "2"), kept
@@ -220,6 +221,8 @@ def _(world):
     for path, row in zip(files, rows):
         entries = len(json.loads(gzip.decompress(path.read_bytes())).get("entry", []))
         assert int(row["entries"]) == entries == int(row["taken"]) + int(row["left_out"]), row
+    entries, taken, out = (sum(int(row[name]) for row in rows) for name in ("entries", "taken", "left_out"))
+    says(centre("import", "fhir", *files), f"{entries} entries = {taken} taken + {out} left out", "Nothing to do")
     left = centre.json("import", "fhir", *files, "--report")
     assert sum(int(line["entries"]) for line in left) == sum(int(row["left_out"]) for row in rows)
     assert len(centre.json("patients")) == 40
@@ -318,7 +321,7 @@ def in_conflict(world):
 @promise("a conflict shows its values with who wrote them, and --keep other lets the other one stand, by name of who decided")
 def _(world):
     centre, record, conflict = in_conflict(world)
-    says(centre("conflicts", "--open"), conflict, "Zoë Łukasz", "Dose: 10", "by Ana Brandt, ana's", "by the console")
+    says(centre("conflicts", "--open"), conflict, "Zoë Łukasz", "Dose: 10", "by Ana Brandt, tablet “ana's”", "by the console")
     says(centre("show", record), "Open conflict", conflict)
     says(centre("history", record), "superseded: the value at the centre stood", "Ana Brandt, tablet 1, change 1")
     assert shown(centre, record)["dose"] is None
@@ -341,10 +344,10 @@ def _(world):
     now = shown(centre, record)
     assert (now["dose"], now["unit"], now["name"]) == ("7", "g", "Ramipril")
     tablet = PlayedTablet(centre, "ana")
-    for keep, dose in (("current", "7"), ("2", "21"), ("1", "21")):
-        tablet.dose(record.split("/")[1], str(int(dose) if keep == "2" else 20 + tablet.n))
+    for sent, keep, stands in (("20", "current", "7"), ("21", "2", "21"), ("22", "1", "21")):
+        tablet.dose(record.split("/")[1], sent)
         (again,) = centre.json("conflicts", "--open")
-        assert centre.json("decide", again["id"], "--keep", keep)["dose"] == dose, keep
+        assert centre.json("decide", again["id"], "--keep", keep)["dose"] == stands, keep
 
 
 @promise("what is held is listed with its reason and next step, and is taken in or given back by a person")

@@ -251,9 +251,9 @@ def _(world):
     ana("sync")
     back, = ana.json("held")
     assert back["state"] == "returned" and f"held reuse {back['n']}" in back["next"], back
-    assert ana.json("show", f"patient/{patient}")["phone"] != "555 0199"
     centre("assign", "--user", "ana", "--patient", patient)
     ana("sync")
+    assert ana.json("show", f"patient/{patient}")["phone"] is None
     ana("held", "reuse", back["n"])
     assert ana.json("held") == []
     ana("sync")
@@ -362,13 +362,13 @@ def _(world):
 @promise("sql runs one statement as any program would, and refuses several")
 def _(world):
     centre, (patient,), (ana,) = setting(world)
-    rows = ana.json("sql", "SELECT id, name, 9007199254740993 AS big, NULL AS nothing, x'00ff' AS bytes FROM patient; -- end")
-    assert rows == [{"id": patient, "name": "Patient 0", "big": "9007199254740993", "nothing": None, "bytes": "00ff"}], rows
+    rows = ana.json("sql", "SELECT id, name, 9007199254740993 AS big, NULL AS none, x'00ff' AS bytes FROM patient; -- end")
+    assert rows == [{"id": patient, "name": "Patient 0", "big": "9007199254740993", "none": None, "bytes": "00ff"}], rows
     assert ana("sql", "SELECT name, 1 FROM patient").out == "Patient 0|1\n"
-    for statement in ("SELECT 1; SELECT 2", "", "-- nothing", "SELECT 1; broken"):
+    for statement in ("SELECT 1; SELECT 2", "", "/* nothing */", "SELECT 1; broken"):
         ana.failure("sql", statement, code=2)
     assert "syntax" in ana.failure("sql", "SELEC 1")["what"]
-    assert "never change" in ana.failure("sql", "UPDATE patient SET id=lower(id)||''")["what"]
+    assert "never change" in ana.failure("sql", "UPDATE patient SET id='00000000-0000-4000-8000-0000000000ff'")["what"]
     file = world.folder / "statement.sql"
     file.write_text(f"UPDATE patient SET phone='555 0123' WHERE id='{patient}' RETURNING phone", encoding="utf-8")
     assert ana.json("sql", f"@{file}") == [{"phone": "555 0123"}]
@@ -394,10 +394,13 @@ def _(world):
 
     centre, (patient,), (ana,) = setting(world)
     ana.start()
-    wait_until(lambda: "run" in ana.log() or ana.process.poll() is not None, "run is at work")
+    wait_until(lambda: "agent synced" in ana.log(), "run has exchanged once")
     ana("set", f"patient/{patient}", "phone=555 0145")
     ana("sync")
     assert centre.json("show", f"patient/{patient}")["phone"] == "555 0145"
+    ana("set", f"patient/{patient}", "phone=555 0146")
+    wait_until(lambda: ana.json("status")["pending"] == "0", "what was written has been sent")
+    assert centre.json("show", f"patient/{patient}")["phone"] == "555 0146"
     assert ana.stop() == 0
 
 

@@ -122,6 +122,17 @@ static void node_random(void *ctx, void *out, size_t len)
 		bytes[i] = (uint8_t)next_random(&node->world->random);
 }
 
+static void node_crash_point(void *ctx, const char *label)
+{
+	const struct world_node *node = ctx;
+	struct world *w = node->world;
+
+	if (w->dying != node || strncmp(label, w->death_label, strlen(w->death_label)) != 0)
+		return;
+	w->dying = NULL;
+	longjmp(w->death, 1);
+}
+
 static int node_sql_time(sqlite3_vfs *vfs, sqlite3_int64 *out)
 {
 	struct world_node *node = (struct world_node *)(void *)vfs;
@@ -145,7 +156,8 @@ static void node_open(struct world_node *node, struct world *w, const char *bene
 	if (sqlite3_vfs_register(&node->vfs, 0) != SQLITE_OK)
 		abort();
 	node->env = (struct env){ .ctx = node, .wall_ms = node_wall_ms, .boot_ms = node_boot_ms,
-				  .random = node_random, .vfs = node->vfs_name };
+				  .random = node_random, .crash_point = node_crash_point,
+				  .vfs = node->vfs_name };
 }
 
 /* --- opening ---------------------------------------------------------------------- */
@@ -590,6 +602,27 @@ enum status world_take(struct world_tablet *t, const void *answer, size_t len, s
 	struct failure why;
 
 	return sync_take(&t->sync, answer, len, report, &why);
+}
+
+bool world_dies(struct world *w, const struct world_node *node, const char *label, void (*act)(void *ctx), void *ctx)
+{
+	w->dying = node;
+	w->death_label = label;
+	if (setjmp(w->death) == 0) {
+		act(ctx);
+		w->dying = NULL;
+		return false;
+	}
+	if (node == &w->node)
+		w->centre.store->ops->rollback(w->centre.store);
+	for (size_t i = 0; i < w->tablet_count; i++) {
+		if (node != &w->tablets[i].node)
+			continue;
+		if (sqlite3_get_autocommit(w->tablets[i].replica.db.handle) == 0)
+			db_rollback(&w->tablets[i].replica.db);
+		w->tablets[i].sync.waiting = false;
+	}
+	return true;
 }
 
 bool world_exchange(struct world_tablet *t, struct sync_report *report)

@@ -9,6 +9,7 @@
 #ifndef TESTS_SUPPORT_WORLD_H
 #define TESTS_SUPPORT_WORLD_H
 
+#include <setjmp.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +53,9 @@ struct world {
 	struct centre centre;
 	struct world_tablet *tablets;
 	size_t tablet_count;
+	const struct world_node *dying; /* it ends at the next crash point of this label */
+	const char *death_label;
+	jmp_buf death;
 };
 
 /* path NULL: in memory; else the centre's file. vfs NULL: SQLite's default beneath.
@@ -95,6 +99,9 @@ struct sync_report world_build(struct world_tablet *t); /* request into t->reque
 /* One request alone: its status; the answer's bytes are appended to answer. */
 enum status world_ask(struct world *w, const struct buf *request, struct buf *answer);
 enum status world_take(struct world_tablet *t, const void *answer, size_t len, struct sync_report *report);
+/* Act; where the node comes by a crash point whose label begins so ("A15"), it ends there as by kill -9: its open
+ * transaction is gone, and with it what it had in memory (which leaks). Did it? */
+bool world_dies(struct world *w, const struct world_node *node, const char *label, void (*act)(void *ctx), void *ctx);
 /* A whole honest exchange. Returns whether there is more to come. */
 bool world_exchange(struct world_tablet *t, struct sync_report *report);
 /* Exchanges until there is no more. */

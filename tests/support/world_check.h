@@ -13,9 +13,9 @@
  * held at the centre; nothing unsent, nothing without an outcome. */
 void world_check_tablet(struct world *w, size_t tablet, char *wrong_out, size_t room);
 
-/* Inside the caller's begin_read: every change ever numbered is at the centre byte for byte, and the
- * journal proves it by its receipts. */
-void world_check_journal(struct world *w, size_t tablet, char *wrong_out, size_t room);
+/* Inside the caller's begin_read: every change ever numbered is at the centre byte for byte; with proofs, the
+ * journal shows it by its receipts too (many signatures, so it is slow). */
+void world_check_journal(struct world *w, size_t tablet, bool proofs, char *wrong_out, size_t room);
 
 /* chain_verify has nothing to say. It begins a transaction of its own. */
 void world_check_chain(struct world *w, char *wrong_out, size_t room);
