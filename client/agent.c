@@ -80,7 +80,7 @@ static void checkpoint_locked(struct agent *a)
 {
 	struct stat wal;
 
-	if (stat(a->wal, &wal) == 0 && wal.st_size >= (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
+	if (!a->replica.db.failed && stat(a->wal, &wal) == 0 && wal.st_size >= (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
 		truncate_wal(a);
 }
 
@@ -89,7 +89,8 @@ void agent_checkpoint(struct agent *a)
 	struct stat wal;
 	int lock = -1;
 
-	if (!a->replica_open || stat(a->wal, &wal) != 0 || wal.st_size < (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
+	if (!a->replica_open || a->replica.db.failed || stat(a->wal, &wal) != 0 ||
+	    wal.st_size < (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
 		return;
 	if (files_lock(a->lock, 0, &lock) != ST_OK)
 		return;
@@ -180,6 +181,7 @@ static void add_applied(struct apply_report *sum, const struct apply_report *one
 	sum->filling += one->filling;
 	sum->complete += one->complete;
 	sum->more = one->more;
+	sum->anew = sum->anew || one->anew;
 	for (size_t i = 0; i < sizeof sum->notices / sizeof sum->notices[0]; i++)
 		sum->notices[i] = sum->notices[i] || one->notices[i];
 }
@@ -273,11 +275,14 @@ enum status agent_sync(struct agent *a, const struct sync_options *options, stru
 		       struct failure *why)
 {
 	enum status st = ST_OK;
+	bool anew = false;
 
 	*report = (struct agent_report){ 0 };
-	do
+	do {
+		/* Once: a centre that does not fit this tablet would be asked without an end. */
+		anew = report->applied.anew;
 		st = agent_exchange(a, options, AGENT_LOCK_WAIT_MS, report, why);
-	while (st == ST_OK && report->again);
+	} while (st == ST_OK && (report->again || (report->applied.anew && !anew)));
 	return st;
 }
 

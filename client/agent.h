@@ -31,7 +31,7 @@
 #include "common/status.h"
 
 #define AGENT_LOCK_WAIT_MS 5000
-#define AGENT_POLL_MS (5 * 60 * 1000)
+#define AGENT_POLL_MS 300000
 #define AGENT_WAL_FRAMES 200
 
 struct agent_options {
@@ -101,7 +101,7 @@ enum status agent_run(struct agent *a, struct failure *why) MUST_CHECK;
  * folder. Ended anywhere, it may be repeated with the same code. ST_EXISTS: the
  * folder is enrolled already. ST_INVALID: url or code; the statuses of
  * transport_enrol. identity_out may be NULL. */
-enum status agent_enrol(const struct agent_options *options, const char *url, const char *code,
+enum status agent_enrol(const struct agent_options *options, const char *url, const char *code_text,
 			struct replica_identity *identity_out, struct failure *why) MUST_CHECK;
 
 #endif

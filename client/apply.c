@@ -23,6 +23,29 @@ static enum status apply_outcomes(struct replica *r, const struct answer *answer
 	return st;
 }
 
+/* --- records ---------------------------------------------------------------------- */
+
+static const char MISSING_NOTICE[] = "A record that the centre changed was not on this tablet. Everything is fetched anew"
+				     " with the next sync; what you wrote is not touched.";
+static const char FOREIGN_NOTICE[] = "A record on this tablet has the same id as another patient's record at the centre."
+				     " The centre's was not taken. Tell a supervisor.";
+
+static enum status note_fate(struct replica *r, const struct answer_record *record, enum news_fate fate,
+			     struct apply_report *report)
+{
+	char id[ID_TEXT_SIZE];
+
+	if (fate == NEWS_TAKEN)
+		return ST_OK;
+	id_format(&record->id, id);
+	env_log(r->env, LOG_ERROR, "apply", fate == NEWS_MISSING ? "record-missing" : "record-foreign",
+		"kind=%u id=%s seq=%" PRIu64, (unsigned)record->kind->num, id, record->seq);
+	if (fate == NEWS_FOREIGN)
+		return replica_tell(r, FOREIGN_NOTICE);
+	report->anew = true;
+	return replica_tell(r, MISSING_NOTICE);
+}
+
 static enum status apply_records(struct replica *r, const struct answer *answer, struct arena *arena,
 				 struct apply_report *report)
 {
@@ -30,6 +53,7 @@ static enum status apply_records(struct replica *r, const struct answer *answer,
 
 	for (size_t i = 0; i < answer->record_count && st == ST_OK; i++) {
 		struct answer_record *record = NULL;
+		enum news_fate fate = NEWS_TAKEN;
 
 		arena_reset(arena);
 		record = arena_zalloc(arena, sizeof *record);
@@ -37,7 +61,9 @@ static enum status apply_records(struct replica *r, const struct answer *answer,
 			return ST_NOMEM;
 		st = answer_record_decode(r->schema, answer, i, arena, record);
 		if (st == ST_OK)
-			st = news_apply(r, record, arena);
+			st = news_apply(r, record, arena, &fate);
+		if (st == ST_OK)
+			st = note_fate(r, record, fate, report);
 		report->records++;
 	}
 	return st;
@@ -91,6 +117,33 @@ static enum status apply_caseload(struct replica *r, const struct answer *answer
 	return st;
 }
 
+static const char COUNTER_NOTICE[] = "The centre has heard from this tablet before under the same number and sends it no"
+				     " news. Perhaps a copy of this tablet is in use, or it was restored from a backup."
+				     " What you write is kept. Tell a supervisor.";
+
+static enum status apply_notice(struct replica *r, const struct answer *answer, enum notice notice,
+				struct apply_report *report)
+{
+	bool settled = false;
+	enum status st = ST_OK;
+
+	switch (notice) {
+	case NOTICE_SEND_FROM:
+		st = outcome_send_from(r, answer->send_from, &settled);
+		report->anew = report->anew || settled;
+		return st;
+	case NOTICE_CURSOR:
+		report->anew = true;
+		return ST_OK;
+	case NOTICE_COUNTER:
+		return replica_tell(r, COUNTER_NOTICE);
+	case NOTICE_NONE:
+	case NOTICE_VERSION:
+		break;
+	}
+	return ST_OK;
+}
+
 static enum status apply_notices(struct replica *r, const struct answer *answer, struct apply_report *report)
 {
 	enum status st = ST_OK;
@@ -100,10 +153,7 @@ static enum status apply_notices(struct replica *r, const struct answer *answer,
 
 		if (notice < sizeof report->notices / sizeof report->notices[0])
 			report->notices[notice] = true;
-		if (notice == NOTICE_SEND_FROM)
-			st = outcome_send_from(r, answer->send_from);
-		else if (notice == NOTICE_CURSOR)
-			st = replica_meta_set_blob(r, "cursor", "", 0);
+		st = apply_notice(r, answer, answer->notices[i], report);
 	}
 	return st;
 }
@@ -165,7 +215,9 @@ static enum status apply_parts(struct replica *r, const struct answer *answer, s
 		st = apply_caseload(r, answer, report);
 	if (st == ST_OK)
 		st = apply_notices(r, answer, report);
-	if (st == ST_OK && answer->cursor.len > 0)
+	if (st == ST_OK && report->anew)
+		st = replica_meta_set_blob(r, "cursor", "", 0);
+	else if (st == ST_OK && answer->cursor.len > 0)
 		st = replica_meta_set_blob(r, "cursor", answer->cursor.data, answer->cursor.len);
 	return st;
 }

@@ -13,6 +13,10 @@
  *   otherwise it is kept in ds_copy (grp 0) until then.
  * - Patients let go (this version): rows stay, ds_caseload says 'left'.
  * - A new reading is kept; ds_state.reading names it.
+ * - What does not fit (an outcome that contradicts an earlier one, a part of a record that is
+ *   not here, a record that is another patient's here) changes nothing, is told and logged,
+ *   and keeps nothing else from being applied. A part that does not fit, and numbers that the
+ *   centre has lost, take the cursor away: the next request is sent everything anew.
  */
 #ifndef CLIENT_APPLY_H
 #define CLIENT_APPLY_H
@@ -25,6 +29,7 @@ struct apply_report {
 	uint64_t accepted, merged, superseded, held, returned; /* changes by worst verdict */
 	uint64_t records, let_go, filling, complete;
 	bool more;
+	bool anew; /* the cursor was taken away */
 	bool notices[16]; /* by enum notice */
 };
 
@@ -35,8 +40,7 @@ struct apply_times {
 };
 
 /* Inside the caller's write transaction; the answer's bytes live until it returns.
- * ST_PROTOCOL: refers to what this tablet never sent, or brings a part of a record
- * that it never had whole. ST_UNKNOWN, ST_INVALID, ST_LIMIT: as answer_record_decode.
+ * ST_PROTOCOL: a number beyond all that can be stored. ST_UNKNOWN, ST_INVALID, ST_LIMIT: as answer_record_decode.
  * After any failure the caller rolls back. */
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,
 			 struct apply_report *report_out) MUST_CHECK;

@@ -120,7 +120,8 @@ static enum status choose(struct cmd *c, const struct cmd_conflict *conflict, st
 	return st;
 }
 
-static enum status write_decision(struct cmd *c, const struct cmd_conflict *conflict, const struct choice *choice)
+static enum status write_decision(struct cmd *c, const struct cmd_conflict *conflict, const struct choice *choice,
+				  uint64_t stood)
 {
 	struct decision decision = {
 		.kind = conflict->kind,
@@ -129,15 +130,14 @@ static enum status write_decision(struct cmd *c, const struct cmd_conflict *conf
 		.values = &choice->row,
 		.candidates = conflict->candidates,
 		.candidate_count = conflict->count,
+		.stood = stood,
 	};
-	const struct key key = { conflict->kind, conflict->record };
 	struct cmd_draft *draft = cmd_draft(c, "conflict");
 	struct buf text;
-	enum status st = draft == NULL ? ST_NOMEM
-				       : tracks_seen(c->r, &key, conflict->group->num, &decision.stood);
+	enum status st = ST_OK;
 
-	if (st != ST_OK)
-		return st;
+	if (draft == NULL)
+		return ST_NOMEM;
 	buf_init(&text, draft->kind->fields[kind_field(draft->kind, "decision", strlen("decision"))].max);
 	decision_text(&text, &decision);
 	st = buf_status(&text);
@@ -152,24 +152,39 @@ static enum status write_decision(struct cmd *c, const struct cmd_conflict *conf
 	return st;
 }
 
+/* Up to where the record had been seen, then what is there to choose from: what a sync brings between the two is newer
+ * than the decision claims to have seen, and never overwritten by it. */
+static enum status read_conflict(struct cmd *c, const struct id *id, struct cmd_conflict *out, uint64_t *stood_out)
+{
+	enum status st = cmd_conflict_read(c, id, out);
+
+	if (st == ST_OK) {
+		const struct key key = { out->kind, out->record };
+
+		st = tracks_seen(c->r, &key, out->group->num, stood_out);
+	}
+	return st == ST_OK ? cmd_conflict_read(c, id, out) : st;
+}
+
 static enum status decide_body(struct cmd *c)
 {
 	struct choice *choice = arena_zalloc(&c->arena, sizeof *choice);
 	const struct kind *kind = NULL;
 	struct cmd_conflict conflict = { 0 };
 	struct id id = ID_STAFF;
+	uint64_t stood = 0;
 	enum status st = choice == NULL ? ST_NOMEM : cmd_kind(c, "conflict", &kind);
 
 	if (st == ST_OK)
 		st = cmd_find(c, kind, c->line->words[0], &id);
 	if (st == ST_OK)
-		st = cmd_conflict_read(c, &id, &conflict);
+		st = read_conflict(c, &id, &conflict, &stood);
 	if (st == ST_OK && !conflict.open)
 		return failure_set(&c->why, ST_REFUSED, "This conflict has been decided.", "Nothing was changed.",
 				   "Edit the record itself where it should be otherwise.");
 	if (st == ST_OK)
 		st = choose(c, &conflict, choice);
-	return st == ST_OK ? write_decision(c, &conflict, choice) : st;
+	return st == ST_OK ? write_decision(c, &conflict, choice, stood) : st;
 }
 
 int cmd_decide(const struct command_line *line)

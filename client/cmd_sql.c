@@ -14,6 +14,8 @@ static enum status connect_plain(struct cmd *c, sqlite3 **out)
 		return ST_IO;
 	(void)sqlite3_busy_timeout(*out, WAIT_MS);
 	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* Without them a statement could switch off that edits are noticed (replica.h, ds_applying). */
+	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	return sqlite3_wal_autocheckpoint(*out, 0) == SQLITE_OK ? ST_OK : ST_IO;
 }
 
@@ -148,7 +150,7 @@ static enum status sql_body(struct cmd *c)
 	enum status st = command_argument(c->line->words[0], STATEMENT_LEN_MAX, &text, &len, &c->why);
 
 	if (st == ST_OK)
-		st = connect_plain(c, &db);
+		st = strlen(text) == len ? connect_plain(c, &db) : refuse_several(c);
 	if (st == ST_OK)
 		st = prepare_one(c, db, text, len, &stmt);
 	if (st == ST_OK)

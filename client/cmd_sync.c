@@ -5,7 +5,7 @@
 
 /* --- what travelled --------------------------------------------------------------- */
 
-static enum status tell_json(const struct agent_report *report)
+static enum status tell_json(const struct agent_report *report, const struct standing *now)
 {
 	const struct apply_report *applied = &report->applied;
 	struct buf json;
@@ -27,7 +27,7 @@ static enum status tell_json(const struct agent_report *report)
 	cmd_json_number(&json, "returned", (int64_t)applied->returned);
 	cmd_json_number(&json, "records", (int64_t)applied->records);
 	cmd_json_number(&json, "patients_complete", (int64_t)applied->complete);
-	cmd_json_number(&json, "patients_filling", (int64_t)applied->filling);
+	cmd_json_number(&json, "patients_filling", (int64_t)now->filling);
 	cmd_json_number(&json, "patients_let_go", (int64_t)applied->let_go);
 	cmd_json_number(&json, "pending", (int64_t)report->pending);
 	buf_add_byte(&json, '}');
@@ -52,25 +52,46 @@ static void tell_changes(const struct apply_report *applied)
 	tell_count(applied->returned, "returned to you; `doorstep held` lists them");
 }
 
-static enum status tell_people(const struct agent_report *report)
+/* What is true of everything that was written here, and no more than that. */
+static void tell_standing(const struct agent_report *report, const struct standing *now)
+{
+	const struct outbox_counts *counts = &now->counts;
+	const uint64_t pending = standing_pending(now);
+	const uint64_t going = pending > counts->attention ? pending - counts->attention : 0;
+
+	if (counts->held > 0)
+		printf("%" PRIu64 " of your changes %s held at the centre and not applied. Run `doorstep held`.\n", counts->held,
+		       counts->held == 1 ? "is" : "are");
+	if (counts->attention > 0)
+		printf("%" PRIu64 " record%s can't be sent as %s. Run `doorstep held`.\n", counts->attention,
+		       counts->attention == 1 ? "" : "s", counts->attention == 1 ? "it is" : "they are");
+	if (going > 0)
+		printf("%" PRIu64 " still to be sent. Run `doorstep sync` again.\n", going);
+	else if (report->applied.more)
+		puts("The centre has more for this tablet. Run `doorstep sync` again.");
+	if (pending == 0 && counts->held == 0)
+		puts("Everything you wrote has reached the centre.");
+}
+
+static enum status tell_people(const struct agent_report *report, const struct standing *now)
 {
 	const struct apply_report *applied = &report->applied;
 
 	printf("Sent %" PRIu64 " change%s, received %" PRIu64 " record%s.\n", report->sent, report->sent == 1 ? "" : "s",
 	       applied->records, applied->records == 1 ? "" : "s");
 	tell_changes(applied);
-	tell_count(applied->complete, "patients now complete on this tablet");
-	tell_count(applied->filling, "patients still being filled");
-	tell_count(applied->let_go, "patients no longer in your caseload");
+	/* Where something moved: how things stand now, not how often an answer said so. */
+	if (applied->complete + applied->filling > 0) {
+		tell_count(now->complete, "complete on this tablet: patients");
+		tell_count(now->filling, "still being filled: patients");
+	}
+	tell_count(applied->let_go, "no longer in your caseload: patients");
 	printf("%" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " request%s, %" PRId64 ".%03" PRId64 " s.\n",
 	       report->bytes_up, report->bytes_down, report->requests, report->requests == 1 ? "" : "s",
 	       report->elapsed_ms / 1000, report->elapsed_ms % 1000);
-	if (report->pending > 0)
-		printf("%" PRIu64 " still to be sent. Run `doorstep sync` again.\n", report->pending);
-	else if (applied->more)
-		puts("Everything you wrote has reached the centre; it has more for this tablet. Run `doorstep sync` again.");
-	else
-		puts("Everything you wrote has reached the centre.");
+	if (applied->anew || applied->notices[NOTICE_COUNTER])
+		puts("Something did not fit between this tablet and the centre. Run `doorstep status`.");
+	tell_standing(report, now);
 	return ST_OK;
 }
 
@@ -84,8 +105,7 @@ static enum status sync_body(struct cmd *c)
 		st = standing_read(c->r, &now);
 	if (st != ST_OK)
 		return st;
-	report.applied.filling = now.filling; /* as it stands, not how many have begun */
-	return c->line->json ? tell_json(&report) : tell_people(&report);
+	return c->line->json ? tell_json(&report, &now) : tell_people(&report, &now);
 }
 
 int cmd_sync(const struct command_line *line)

@@ -84,7 +84,7 @@ void doorstep_close(struct doorstep *d); /* NULL is fine */
 int doorstep_enrol(const char *home, const char *url, const char *code, struct doorstep_error *error);
 
 /* One record, as it stands on this tablet. Free with doorstep_record_free. */
-int doorstep_get(struct doorstep *d, const char *kind, const char *id, struct doorstep_record **out,
+int doorstep_get(struct doorstep *d, const char *kind_name, const char *id_text, struct doorstep_record **out,
 		 struct doorstep_error *error);
 void doorstep_record_free(struct doorstep_record *record);
 const char *doorstep_id(const struct doorstep_record *record);
@@ -95,26 +95,26 @@ const char *doorstep_text(const struct doorstep_record *record, const char *fiel
  * "Sending", "Received", "Needs attention", "Returned to you". Static text. */
 const char *doorstep_travel(const struct doorstep_record *record);
 
-/* Records of a kind, one call of fn each, ordered by id; patient NULL = all. The record lives for
+/* Records of a kind, one call of fn each, ordered by id; patient_text NULL = all. The record lives for
  * that call. fn returns 0 to go on; anything else ends the walk and is returned. */
 typedef int doorstep_fn(void *ctx, const struct doorstep_record *record);
-int doorstep_each(struct doorstep *d, const char *kind, const char *patient, doorstep_fn *fn, void *ctx,
+int doorstep_each(struct doorstep *d, const char *kind_name, const char *patient_text, doorstep_fn *fn, void *ctx,
 		  struct doorstep_error *error);
 
 /* New record; id_out (may be NULL) gets its id, 37 bytes. patient: whose record it is;
  * NULL for a new patient. */
-int doorstep_create(struct doorstep *d, const char *kind, const char *patient,
+int doorstep_create(struct doorstep *d, const char *kind_name, const char *patient,
 		    const struct doorstep_field *fields, size_t count, char id_out[37],
 		    struct doorstep_error *error);
 
 /* Change fields of a record that was shown as of `shown` (-1: as it stands right now). *shown_out (may be NULL): the
  * version to hand in next time. */
-int doorstep_save(struct doorstep *d, const char *kind, const char *id, int64_t shown,
+int doorstep_save(struct doorstep *d, const char *kind_name, const char *id_text, int64_t shown,
 		  const struct doorstep_field *fields, size_t count, int64_t *shown_out,
 		  struct doorstep_error *error);
 
 /* Mark a record deleted. It stays in the centre's history. */
-int doorstep_remove(struct doorstep *d, const char *kind, const char *id, struct doorstep_error *error);
+int doorstep_remove(struct doorstep *d, const char *kind_name, const char *id_text, struct doorstep_error *error);
 
 /* Exchange with the centre now, until neither has anything more. */
 struct doorstep_sync_report {
@@ -138,7 +138,7 @@ int doorstep_status(struct doorstep *d, struct doorstep_status *out, struct door
 
 /* The schema: kind names, and a kind's field names; NULL after the last. */
 const char *doorstep_kind(struct doorstep *d, size_t index);
-const char *doorstep_field(struct doorstep *d, const char *kind, size_t index);
+const char *doorstep_field(struct doorstep *d, const char *kind_name, size_t index);
 
 #ifdef __cplusplus
 }

@@ -136,6 +136,58 @@ enum status draft_sent(struct replica *r, struct draft *d, uint64_t n, const str
 	return st;
 }
 
+/* --- sets as programs write them --------------------------------------------------- */
+
+static enum status write_quietly(struct replica *r, const struct key *key, const char *column, const struct value *value)
+{
+	struct buf sql;
+	enum status st = replica_quiet_begin(r);
+	sqlite3_stmt *stmt = NULL;
+
+	if (st != ST_OK)
+		return st;
+	buf_init(&sql, 512);
+	buf_printf(&sql, "UPDATE \"%s\" SET \"%s\"=?1 WHERE id=?2", key->kind->name, column);
+	st = buf_status(&sql);
+	if (st == ST_OK)
+		stmt = db_prepare(&r->db, buf_str(&sql), &st);
+	if (stmt != NULL) {
+		db_bind_value(stmt, 1, value);
+		db_bind_id(stmt, 2, &key->id);
+		st = db_run(&r->db, stmt);
+	}
+	buf_close(&sql);
+	return st == ST_OK ? replica_quiet_end(r) : st;
+}
+
+/* Any program may write a set as a JSON array in whatever order and form: it is the same set, and travels (and stands
+ * here from now on) in the one form of value.h. What is no array of texts stays and needs attention. */
+static enum status tidy_sets(struct replica *r, struct draft *d)
+{
+	const struct kind *kind = d->key.kind;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < kind->field_count && st == ST_OK; i++) {
+		const struct field *field = &kind->fields[i];
+		struct value *value = &d->row.values[i], tidy;
+
+		if (field->type != TYPE_SET || value->tag != VALUE_TEXT || set_valid(value->text, value->len) ||
+		    value->len == 0 || value->text[0] != '[')
+			continue;
+		st = value_from_person(field, value->text, value->len, 0, d->arena, &tidy);
+		if (st == ST_NOMEM)
+			return st;
+		if (st != ST_OK) {
+			st = ST_OK;
+			continue;
+		}
+		*value = tidy;
+		if (d->live)
+			st = write_quietly(r, &d->key, field->name, value);
+	}
+	return st;
+}
+
 enum status draft_load(struct replica *r, const struct pending *pending, struct draft *d)
 {
 	enum status st = ST_OK;
@@ -144,5 +196,7 @@ enum status draft_load(struct replica *r, const struct pending *pending, struct 
 	st = tracks_load(r, &d->key, &d->tracks);
 	if (st == ST_OK)
 		st = load_dirty(r, d);
-	return st == ST_OK ? load_row(r, d) : st;
+	if (st == ST_OK)
+		st = load_row(r, d);
+	return st == ST_OK ? tidy_sets(r, d) : st;
 }

@@ -11,13 +11,13 @@
 #include "proto/limits.h"
 
 #define CODE_SIZE_MAX 256
-#define ARENA_SIZE_MAX (2 * LIMIT_BODY_MAX)
+#define ARENA_SIZE_MAX ((size_t)2 * LIMIT_BODY_MAX)
 #define TABLET_NAME_SIZE 65
 
 /* What the tablet will know once the centre has taken it. */
 struct joining {
 	struct replica_identity identity;
-	char *ca_pem;
+	struct transport_met met; /* its texts are gone when `ask` returns */
 };
 
 static enum status bad_code(struct failure *why)
@@ -57,7 +57,6 @@ static enum status ask(struct joining *j, const struct agent_options *options, c
 	const struct transport_options carrier = { .url = j->identity.url, .env = options->env, .limits = options->limits };
 	char name[TABLET_NAME_SIZE] = "";
 	struct enrol_request request = { .tablet_name = name, .version = DOORSTEP_VERSION };
-	struct enrol_answer answer = { 0 };
 	struct sign_key key;
 	struct arena arena;
 	uint8_t seed[SEED_SIZE];
@@ -73,9 +72,11 @@ static enum status ask(struct joining *j, const struct agent_options *options, c
 	sign_key_wipe(&key);
 	sodium_memzero(seed, sizeof seed);
 	arena_init(&arena, ARENA_SIZE_MAX);
-	st = transport_enrol(&carrier, code, &request, &arena, &answer, j->identity.centre_key, &j->ca_pem, why);
-	if (st == ST_OK)
-		take_answer(&j->identity, &answer);
+	st = transport_enrol(&carrier, code, &request, &arena, &j->met, why);
+	if (st == ST_OK) {
+		memcpy(j->identity.centre_key, j->met.centre_key, sizeof j->identity.centre_key);
+		take_answer(&j->identity, &j->met.answer);
+	}
 	arena_close(&arena);
 	return st;
 }
@@ -84,7 +85,7 @@ static enum status ask(struct joining *j, const struct agent_options *options, c
 static enum status settle(struct joining *j, const struct agent_options *options, struct replica *replica,
 			  struct failure *why)
 {
-	enum status st = keys_trust(options->home, j->ca_pem, why);
+	enum status st = keys_trust(options->home, j->met.ca_pem, why);
 
 	if (st != ST_OK)
 		return st;
@@ -119,7 +120,7 @@ static enum status enrol_locked(struct joining *j, const struct agent_options *o
 enum status agent_enrol(const struct agent_options *options, const char *url, const char *code_text,
 			struct replica_identity *identity_out, struct failure *why)
 {
-	struct joining j = { .ca_pem = NULL };
+	struct joining j = { .met = { .ca_pem = NULL } };
 	char lock_path[FILES_PATH_MAX], host[ADDRESS_SIZE];
 	struct enrol_code code;
 	int lock = -1;
@@ -141,7 +142,7 @@ enum status agent_enrol(const struct agent_options *options, const char *url, co
 	st = enrol_locked(&j, options, &code, why);
 	if (st == ST_OK && identity_out != NULL)
 		*identity_out = j.identity;
-	free(j.ca_pem);
+	free(j.met.ca_pem);
 	close(lock);
 	return st;
 }

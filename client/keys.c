@@ -9,7 +9,7 @@
 #define FOLDER "keys"
 #define SEED "keys/tablet.seed"
 #define CA "keys/ca.pem"
-#define CA_SIZE_MAX (64 * 1024)
+#define CA_SIZE_MAX ((size_t)64 * 1024)
 
 static enum status fail(struct failure *why, enum status st)
 {

@@ -16,7 +16,7 @@ static void news_from(const struct answer_record *record, struct news *out)
 }
 
 /* A record's patient is fixed when it is made. */
-static enum status check_patient(struct replica *r, const struct news *news, bool live)
+static enum status check_patient(struct replica *r, const struct news *news, bool live, bool *same_out)
 {
 	struct id patient = news->patient;
 	enum status st = ST_OK;
@@ -24,6 +24,7 @@ static enum status check_patient(struct replica *r, const struct news *news, boo
 	char sql[128];
 	sqlite3_stmt *stmt = NULL;
 
+	*same_out = true;
 	if (!live || !kind_has_patient(news->key.kind))
 		return ST_OK;
 	(void)sqlite3_snprintf(sizeof sql, sql, "SELECT patient FROM \"%w\" WHERE ?1 AND id=?2", news->key.kind->name);
@@ -34,8 +35,7 @@ static enum status check_patient(struct replica *r, const struct news *news, boo
 	if (st == ST_OK && row)
 		(void)db_column_id(stmt, 0, &patient);
 	db_done(stmt);
-	if (st == ST_OK && !id_equal(&patient, &news->patient))
-		st = ST_PROTOCOL;
+	*same_out = id_equal(&patient, &news->patient);
 	return st;
 }
 
@@ -55,11 +55,21 @@ static enum status keep_all(struct replica *r, const struct answer_record *recor
 	return st == ST_OK && record->whole ? tracks_see(r, &news->key, GROUP_RECORD, record->seq) : st;
 }
 
-enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena)
+/* Can it become a row? A part can't where there is no row and nothing of which to make one. */
+static bool is_missing(const struct answer_record *record, const struct presence *presence)
+{
+	if (record->whole || record->deleted || presence->live || presence->gone_here)
+		return false;
+	return !presence->gone || (record->kind->mask_all & ~record->mask) != 0;
+}
+
+enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena,
+		       enum news_fate *fate_out)
 {
 	struct news *news = arena_zalloc(arena, sizeof *news);
 	struct presence presence = { 0 };
 	struct tracks tracks;
+	bool same = false;
 	enum status st = ST_OK;
 
 	if (news == NULL)
@@ -71,11 +81,12 @@ enum status news_apply(struct replica *r, const struct answer_record *record, st
 	if (st == ST_OK)
 		st = live_presence(r, &news->key, &presence);
 	if (st == ST_OK)
-		st = check_patient(r, news, presence.live);
+		st = check_patient(r, news, presence.live, &same);
 	if (st != ST_OK)
 		return st;
-	if (!record->whole && !record->deleted && !presence.live && !presence.gone)
-		return ST_PROTOCOL;
+	*fate_out = !same ? NEWS_FOREIGN : is_missing(record, &presence) ? NEWS_MISSING : NEWS_TAKEN;
+	if (*fate_out != NEWS_TAKEN)
+		return ST_OK;
 	if (tracks_any(&tracks))
 		return keep_all(r, record, news, arena);
 	if (record->deleted)

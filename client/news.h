@@ -7,8 +7,13 @@
 #include "client/tracks.h"
 #include "proto/message.h"
 
-/* ST_PROTOCOL: a part of a record that this tablet never had whole (but for its
- * deletion), or another patient's than it was. */
-enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena) MUST_CHECK;
+enum news_fate {
+	NEWS_TAKEN,
+	NEWS_MISSING, /* a part of a record that is not here whole: nothing was changed */
+	NEWS_FOREIGN  /* the record here is another patient's: nothing was changed */
+};
+
+enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena,
+		       enum news_fate *fate_out) MUST_CHECK;
 
 #endif

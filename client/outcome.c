@@ -1,6 +1,7 @@
 #include "client/outcome.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "client/live.h"
@@ -26,7 +27,7 @@ static enum status read_noted(struct replica *r, uint64_t n, struct noted *out)
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)n);
 	st = db_step(&r->db, stmt, &row);
 	if (st == ST_OK && !row)
-		st = ST_PROTOCOL;
+		st = ST_NOT_FOUND;
 	if (st == ST_OK) {
 		out->key.kind = schema_kind_num(r->schema, (unsigned)db_column_int(stmt, 0));
 		out->state = db_column_int(stmt, 2);
@@ -223,6 +224,17 @@ static bool says_the_same(const struct outcome *outcome, const struct noted *not
 	return outcome->seq == noted->seq && outcome->result != OUTCOME_HELD;
 }
 
+static const char STRANGE_NOTICE[] = "The centre answered for a change of this tablet in a way that does not fit what"
+				     " this tablet had noted. What was noted first counts; nothing was changed. Tell a"
+				     " supervisor.";
+
+static enum status strange(struct replica *r, const struct outcome *outcome)
+{
+	env_log(r->env, LOG_ERROR, "outcome", "contradicts", "n=%" PRIu64 " seq=%" PRIu64 " result=%d", outcome->n,
+		outcome->seq, (int)outcome->result);
+	return replica_tell(r, STRANGE_NOTICE);
+}
+
 static void count_outcome(const struct outcome *outcome, struct apply_report *report)
 {
 	switch (outcome->result) {
@@ -261,12 +273,16 @@ enum status outcome_apply(struct replica *r, const struct outcome *outcome, stru
 	if (outcome->n > INT64_MAX || outcome->seq > INT64_MAX)
 		return ST_PROTOCOL;
 	st = read_noted(r, outcome->n, &noted);
+	if (st == ST_NOT_FOUND)
+		return strange(r, outcome);
 	if (st != ST_OK)
 		return st;
 	if (noted.state != STATE_WAITING && noted.state != STATE_HELD)
-		return says_the_same(outcome, &noted) ? ST_OK : ST_PROTOCOL;
+		return says_the_same(outcome, &noted) ? ST_OK : strange(r, outcome);
 	assert(noted.key.kind != NULL);
-	count_outcome(outcome, report);
+	/* Each answer says again what is held: that is nothing new. */
+	if (noted.state != STATE_HELD || outcome->result != OUTCOME_HELD)
+		count_outcome(outcome, report);
 	switch (outcome->result) {
 	case OUTCOME_HELD:
 		return write_outcome(r, outcome, noted.key.kind, STATE_HELD);
@@ -295,13 +311,30 @@ enum status outcome_done(struct replica *r, uint64_t n)
 	return db_run(&r->db, stmt);
 }
 
-enum status outcome_send_from(struct replica *r, uint64_t n)
+/* Numbers from n on that are in this state wait; how many were there? */
+static enum status wait_again(struct replica *r, uint64_t n, int state, int *count_out)
 {
 	enum status st = ST_OK;
-	sqlite3_stmt *stmt = db_prepare(&r->db, "UPDATE ds_journal SET state=0 WHERE n>=?1 AND state IN (1,2)", &st);
+	sqlite3_stmt *stmt = db_prepare(&r->db, "UPDATE ds_journal SET state=0 WHERE n>=?1 AND state=?2", &st);
 
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int64(stmt, 1, n > INT64_MAX ? INT64_MAX : (int64_t)n);
-	return db_run(&r->db, stmt);
+	(void)sqlite3_bind_int(stmt, 2, state);
+	st = db_run(&r->db, stmt);
+	*count_out = st == ST_OK ? sqlite3_changes(r->db.handle) : 0;
+	return st;
+}
+
+enum status outcome_send_from(struct replica *r, uint64_t n, bool *settled_out)
+{
+	int held = 0, settled = 0, returned = 0;
+	enum status st = wait_again(r, n, STATE_HELD, &held);
+
+	if (st == ST_OK)
+		st = wait_again(r, n, STATE_SETTLED, &settled);
+	if (st == ST_OK)
+		st = wait_again(r, n, STATE_RETURNED, &returned);
+	*settled_out = settled + returned > 0;
+	return st;
 }

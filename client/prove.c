@@ -111,18 +111,9 @@ static const char COPY_NOTICE[] = "The centre has received other changes of this
 /* Told once, logged each time. */
 static enum status tell(struct replica *r, const struct receipt *receipt)
 {
-	enum status st = ST_OK;
-	sqlite3_stmt *stmt =
-		db_prepare(&r->db, "INSERT INTO ds_notice(at_ms,what) SELECT ?1,?2"
-				   " WHERE NOT EXISTS(SELECT 1 FROM ds_notice WHERE what=?2)", &st);
-
 	env_log(r->env, LOG_ERROR, "prove", "run-differs", "counter=%" PRIu64 " last_n=%" PRIu64, receipt->counter,
 		receipt->last_n);
-	if (stmt == NULL)
-		return st;
-	(void)sqlite3_bind_int64(stmt, 1, r->env->wall_ms(r->env->ctx));
-	(void)sqlite3_bind_text(stmt, 2, COPY_NOTICE, -1, SQLITE_STATIC);
-	return db_run(&r->db, stmt);
+	return replica_tell(r, COPY_NOTICE);
 }
 
 enum status prove_receipt(struct replica *r, const struct receipt *receipt, bool *agrees_out)

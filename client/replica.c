@@ -96,6 +96,20 @@ enum status replica_meta_set_blob(struct replica *r, const char *key, const void
 	return db_run(&r->db, stmt);
 }
 
+enum status replica_tell(struct replica *r, const char *what)
+{
+	enum status status;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_notice(at_ms,what) SELECT ?1,?2"
+						" WHERE NOT EXISTS(SELECT 1 FROM ds_notice WHERE what=?2)", &status);
+
+	assert(sqlite3_get_autocommit(r->db.handle) == 0);
+	if (stmt == NULL)
+		return status;
+	(void)sqlite3_bind_int64(stmt, 1, r->env->wall_ms(r->env->ctx));
+	(void)sqlite3_bind_text(stmt, 2, what, -1, SQLITE_STATIC);
+	return db_run(&r->db, stmt);
+}
+
 /* --- identity ---------------------------------------------------------------------------------------------------- */
 
 /* One row for each part that is bytes or text; numbers are kept apart. */
@@ -115,6 +129,22 @@ static const struct identity_part PARTS[] = {
 };
 #define PART_COUNT (sizeof PARTS / sizeof PARTS[0])
 
+/* Not being able to read it is not the same as not being enrolled: who takes it for that enrols anew. */
+static enum status device_read(struct replica *r, uint32_t *device_out)
+{
+	enum status status;
+	bool row = false;
+	sqlite3_stmt *stmt = meta_prepare(r, META_GET, "device", &status);
+
+	if (stmt == NULL)
+		return status;
+	status = db_step(&r->db, stmt, &row);
+	if (status == ST_OK)
+		*device_out = row ? (uint32_t)db_column_int(stmt, 0) : 0;
+	db_done(stmt);
+	return status;
+}
+
 static enum status identity_read(struct replica *r)
 {
 	struct replica_identity identity = { 0 };
@@ -122,7 +152,7 @@ static enum status identity_read(struct replica *r)
 	enum status status = ST_OK;
 
 	arena_init(&arena, IDENTITY_MAX);
-	identity.device = (uint32_t)replica_meta_int(r, "device");
+	status = device_read(r, &identity.device);
 	identity.zone_min = (int)replica_meta_int(r, "zone_min");
 	for (size_t i = 0; status == ST_OK && i < PART_COUNT; i++) {
 		const void *data = NULL;

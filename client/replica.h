@@ -104,6 +104,10 @@ enum status replica_meta_blob(struct replica *r, const char *key, struct arena *
 			      const void **data_out, size_t *len_out) MUST_CHECK;
 enum status replica_meta_set_blob(struct replica *r, const char *key, const void *data, size_t len) MUST_CHECK;
 
+/* Something that people must be told: a row in ds_notice, unless it says the same already.
+ * Inside a write transaction. The text is static. */
+enum status replica_tell(struct replica *r, const char *what) MUST_CHECK;
+
 /* The row as it stands: values, patient, row version. Texts are copied into the
  * arena. ST_NOT_FOUND. */
 enum status replica_read(struct replica *r, const struct kind *kind, const struct id *id,

@@ -86,6 +86,14 @@ enum status tablet_open(struct doorstep **out, const char *home, struct failure 
 	return ST_OK;
 }
 
+enum status tablet_mend(struct doorstep *d, struct failure *why)
+{
+	if (d->replica.db.handle != NULL && !d->replica.db.failed)
+		return ST_OK;
+	replica_close(&d->replica);
+	return replica_open(&d->replica, d->path, &d->schema, &d->env, false, why);
+}
+
 void doorstep_close(struct doorstep *d)
 {
 	if (d == NULL)
@@ -132,8 +140,11 @@ enum status tablet_enrol(const char *home, const char *url, const char *code, st
 			 struct failure *why)
 {
 	struct doorstep *d = calloc(1, sizeof *d);
-	enum status st = d == NULL ? failure_set(why, ST_NOMEM, NULL, NULL, NULL) : find_paths(d, home, why);
+	enum status st;
 
+	if (d == NULL)
+		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
+	st = find_paths(d, home, why);
 	if (st == ST_OK)
 		st = open_world(d, why);
 	if (st == ST_OK) {

@@ -34,6 +34,10 @@ enum status tablet_home(char out[FILES_PATH_MAX], const char *home, struct failu
  * Close with doorstep_close. */
 enum status tablet_open(struct doorstep **out, const char *home, struct failure *why) MUST_CHECK;
 
+/* After a failed fsync the replica is closed and opened anew. Else ST_OK and nothing is done. While it can't be opened
+ * nothing but this and doorstep_close may be called. */
+enum status tablet_mend(struct doorstep *d, struct failure *why) MUST_CHECK;
+
 /* What the folder's doorstep.conf says to the agent (settings.h; absent: defaults). The options point into d. */
 enum status tablet_options(struct doorstep *d, struct agent_options *out, struct failure *why) MUST_CHECK;
 

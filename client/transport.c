@@ -22,7 +22,7 @@
 #define WHOLE_S (30 * 60L)
 /* Below the centre's 60 s, so that a kept connection is seldom one that it has just closed. */
 #define KEEP_S 50L
-#define ENROL_BODY_MAX (64 * 1024)
+#define ENROL_BODY_MAX 65536
 #define PEM_LINE 64
 #define ENVELOPE_TYPE "application/vnd.doorstep.envelope"
 #define MESSAGE_TYPE "application/vnd.doorstep.message"
@@ -210,12 +210,14 @@ static bool aim(struct exchange *x, const char *url)
 static enum status perform(struct exchange *x, const char *path, const char *type, struct transport_report *report)
 {
 	struct transport *t = x->transport;
-	const struct env *env = t->options.env;
-	struct trouble trouble = { .easy = t->easy, .host = t->host };
+	struct trouble trouble = { .sent = false };
 	char url[ADDRESS_SIZE + 32];
 	enum status st = ST_OK;
 	sigset_t before;
 
+	assert(t != NULL);
+	trouble.easy = t->easy;
+	trouble.host = t->host;
 	buf_reset(x->answer);
 	snprintf(url, sizeof url, "%s%s", t->url, path);
 	if (!aim(x, url))
@@ -226,7 +228,7 @@ static enum status perform(struct exchange *x, const char *path, const char *typ
 	fill_report(t, x, report);
 	trouble.sent = x->built > 0;
 	trouble.stopped = x->stopped;
-	trouble.wall_ms = env->wall_ms(env->ctx);
+	trouble.wall_ms = t->options.env->wall_ms(t->options.env->ctx);
 	if (x->build_status != ST_OK)
 		st = x->build_status;
 	else if (trouble.code != CURLE_OK)
@@ -287,6 +289,7 @@ static bool set_trust(CURL *easy, const char *ca_pem)
 	bad |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) != CURLE_OK;
 	bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK;
 	if (verify) {
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the only way to take off a const. */
 		blob.data = (void *)(uintptr_t)ca_pem; /* copied; curl's struct has forgotten const */
 		blob.len = strlen(ca_pem);
 		bad |= curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK;
@@ -478,10 +481,10 @@ static enum status introduce(const struct transport_options *options, const stru
 
 enum status transport_enrol(const struct transport_options *options, const struct enrol_code *code,
 			    const struct enrol_request *request, struct arena *arena,
-			    struct enrol_answer *answer_out, uint8_t centre_key_out[PUBLIC_KEY_SIZE],
-			    char **ca_pem_out, struct failure *why)
+			    struct transport_met *met_out, struct failure *why)
 {
 	struct transport_options trusting = *options;
+	struct enrol_answer answer;
 	struct centre_card card;
 	char *ca_pem = NULL;
 	enum status st = meet(options, code, arena, &card, why);
@@ -492,12 +495,13 @@ enum status transport_enrol(const struct transport_options *options, const struc
 	if (ca_pem == NULL)
 		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
 	trusting.ca_pem = ca_pem;
-	st = introduce(&trusting, request, arena, answer_out, why);
+	st = introduce(&trusting, request, arena, &answer, why);
 	if (st != ST_OK) {
 		free(ca_pem);
 		return st;
 	}
-	memcpy(centre_key_out, card.public_key, PUBLIC_KEY_SIZE);
-	*ca_pem_out = ca_pem;
+	memcpy(met_out->centre_key, card.public_key, PUBLIC_KEY_SIZE);
+	met_out->ca_pem = ca_pem;
+	met_out->answer = answer;
 	return ST_OK;
 }

@@ -68,14 +68,19 @@ typedef enum status transport_build(void *ctx, const void **bytes_out, size_t *l
 enum status transport_sync(struct transport *t, transport_build *build, void *build_ctx, struct buf *answer,
 			   struct transport_report *report, struct failure *why) MUST_CHECK;
 
+/* Who the centre turned out to be. */
+struct transport_met {
+	uint8_t centre_key[PUBLIC_KEY_SIZE];
+	char *ca_pem; /* to free() */
+	struct enrol_answer answer; /* its texts live in the arena */
+};
+
 /* First contact. Asks who the centre is, over a connection not yet trusted; believes
  * it only if its identity is the code's; then enrols over TLS verified against that
- * authority. options->ca_pem is not looked at. *ca_pem_out: to free(). Texts of
- * *answer_out live in the arena. Nothing secret leaves before the identity is
- * known. ST_FORGED: another centre than the code's, and the statuses above. */
+ * authority. options->ca_pem is not looked at. Nothing
+ * secret leaves before the identity is known. ST_FORGED: another centre than the code's, and the statuses above. */
 enum status transport_enrol(const struct transport_options *options, const struct enrol_code *code,
 			    const struct enrol_request *request, struct arena *arena,
-			    struct enrol_answer *answer_out, uint8_t centre_key_out[PUBLIC_KEY_SIZE],
-			    char **ca_pem_out, struct failure *why) MUST_CHECK;
+			    struct transport_met *met_out, struct failure *why) MUST_CHECK;
 
 #endif

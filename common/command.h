@@ -75,6 +75,8 @@ struct table *table_new(const struct command_line *line, const struct table_colu
 void table_text(struct table *t, const char *text, size_t len); /* next cell; NULL = null */
 void table_number(struct table *t, int64_t number);
 void table_end_row(struct table *t);
+/* Put the rows in order of their first cell. */
+void table_sort(struct table *table);
 /* Prints and frees. empty: what people read when there is no row. Returns 0, or 1 if memory failed. */
 int table_print(struct table *t, const char *empty);
 void table_free(struct table *t); /* without printing */

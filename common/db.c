@@ -365,7 +365,7 @@ static enum status run_text(struct db *db, const char *sql)
 
 enum status db_begin(struct db *db)
 {
-	return run_text(db, "BEGIN IMMEDIATE");
+	return db->failed ? ST_IO : run_text(db, "BEGIN IMMEDIATE");
 }
 
 enum status db_begin_read(struct db *db)

@@ -54,7 +54,7 @@ enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out) MUST_CHECK
 /* Run a statement that returns no row, then db_done it. */
 enum status db_run(struct db *db, sqlite3_stmt *stmt) MUST_CHECK;
 
-enum status db_begin(struct db *db) MUST_CHECK;  /* BEGIN IMMEDIATE */
+enum status db_begin(struct db *db) MUST_CHECK;  /* BEGIN IMMEDIATE; ST_IO where failed is set */
 enum status db_begin_read(struct db *db) MUST_CHECK;
 /* On failure rolled back. */
 enum status db_commit(struct db *db) MUST_CHECK;

@@ -75,6 +75,7 @@ static enum status read_candidate(const struct kind *kind, const struct group *g
 	return st;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as decision.h declares it. */
 enum status decision_candidates(const struct kind *kind, const struct group *group, const char *text, size_t len,
 				struct arena *arena, struct decision_candidate **out, size_t *count_out)
 {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LOCK_STEP_MS 20
+#define BYTES_PER_MB 1048576
 
 static enum status status_of_errno(int code)
 {
@@ -191,5 +192,5 @@ uint64_t files_free_mb(const char *path)
 
 	if (statvfs(path, &vfs) != 0)
 		return 0;
-	return (uint64_t)vfs.f_bavail * vfs.f_frsize / (1024 * 1024);
+	return (uint64_t)vfs.f_bavail * vfs.f_frsize / BYTES_PER_MB;
 }

@@ -95,6 +95,27 @@ static const char *cell_text(const struct table *t, size_t row, size_t column, s
 	return c->len == SIZE_MAX ? NULL : (const char *)t->text.data + c->at;
 }
 
+/* Two rows by the bytes of their first cells; a row without one comes last. */
+static int by_first_cell(const void *a, const void *b, void *ctx)
+{
+	const struct table *t = ctx;
+	const struct cell *left = a, *right = b;
+	const bool left_null = left->len == SIZE_MAX, right_null = right->len == SIZE_MAX;
+	int order;
+
+	if (left_null || right_null)
+		return left_null - right_null;
+	order = memcmp(t->text.data + left->at, t->text.data + right->at,
+		       left->len < right->len ? left->len : right->len);
+	return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+}
+
+void table_sort(struct table *t)
+{
+	if (t != NULL && !t->failed && t->text.len > 0 && t->cell_count > 0)
+		qsort_r(t->cells, t->cell_count / t->column_count, t->column_count * sizeof *t->cells, by_first_cell, t);
+}
+
 /* Characters, as far as code points tell. */
 static size_t width_of(const char *text, size_t len)
 {

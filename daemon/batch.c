@@ -9,6 +9,8 @@
 #include "proto/limits.h"
 
 #define SCRATCH_MAX (64 * 1024 * 1024)
+/* Outcomes of one answer, in msgpack objects: beside a full page of records they stay within LIMIT_ITEMS_MAX. */
+#define OUTCOME_ITEMS_MAX 20000
 /* A message up to here fits its envelope however badly it compresses. */
 #define REPLY_FITS (LIMIT_BODY_MAX - ENVELOPE_ANSWER_SIZE - 4096)
 
@@ -37,8 +39,10 @@ struct turn {
 	struct taken *taken;
 	size_t outcome_count, taken_count;
 	struct answer answer;
+	size_t outcome_items; /* msgpack objects of the outcomes so far */
 	struct cursor cursor; /* as the request brought it */
 	bool cursor_is_ours;
+	bool bare;            /* outcomes only: what else there is can't be sent */
 };
 
 static void notice(struct turn *t, enum notice code)
@@ -119,6 +123,7 @@ static enum status keep_outcome(struct turn *t, const struct outcome *outcome, c
 		memcpy(groups, outcome->groups, size);
 		kept->groups = groups;
 	}
+	t->outcome_items += 5 + 2 * outcome->group_count;
 	t->outcome_count++;
 	t->taken[t->taken_count++] = *taken;
 	return ST_OK;
@@ -139,6 +144,9 @@ static enum status take_changes(struct turn *t, const struct intake_source *sour
 			send_from(t, t->device.last_n + 1);
 			break;
 		}
+		/* What is not taken has no outcome, so it comes again. */
+		if (t->outcome_items >= OUTCOME_ITEMS_MAX)
+			break;
 		arena_reset(&b->scratch);
 		st = intake_take(&b->in, source, change->n, change->body.data, change->body.len, &outcome, &taken);
 		if (st == ST_OK)
@@ -157,7 +165,7 @@ static enum status answer_held(struct turn *t, const struct intake_source *sourc
 	struct batch *b = t->batch;
 	enum status st = ST_OK;
 
-	for (size_t i = 0; i < t->r->request.held_count && st == ST_OK; i++) {
+	for (size_t i = 0; i < t->r->request.held_count && st == ST_OK && t->outcome_items < OUTCOME_ITEMS_MAX; i++) {
 		const struct request_held *held = &t->r->request.held[i];
 		struct outcome outcome = { 0 };
 		struct taken taken = { 0 };
@@ -289,7 +297,7 @@ static enum status write_reply(struct turn *t, uint32_t budget)
 	if (t->use != COUNTER_USED) {
 		t->answer.outcomes = t->outcomes;
 		t->answer.outcome_count = t->outcome_count;
-		st = feed(t, &feed_case, &records, &count);
+		st = t->bare ? ST_OK : feed(t, &feed_case, &records, &count);
 	}
 	buf_reset(&t->r->reply);
 	if (st == ST_OK)
@@ -299,6 +307,9 @@ static enum status write_reply(struct turn *t, uint32_t budget)
 	return st;
 }
 
+/* A page that is too large is tried with half the budget, down to one record. Where not even that fits (a record larger
+ * than an envelope, more patients to fill than a cursor holds) the cursor stays and only the outcomes go: what can't
+ * be fed must not keep what the tablet brings from being taken. */
 static enum status reply(struct turn *t)
 {
 	uint32_t budget = t->r->request.budget != 0 ? t->r->request.budget : LIMIT_BUDGET_DEFAULT;
@@ -312,10 +323,17 @@ static enum status reply(struct turn *t)
 		st = write_reply(t, budget);
 		if (st == ST_OK)
 			st = reply_fits(t, &fits);
-		if (st == ST_OK && !fits && budget <= LIMIT_BUDGET_MIN)
-			st = ST_LIMIT; /* one record that is larger than an envelope */
+		if (fits || (st != ST_OK && st != ST_LIMIT))
+			break;
+		if (t->bare)
+			return ST_LIMIT;
+		st = ST_OK;
+		t->bare = budget <= LIMIT_BUDGET_MIN;
 		budget = budget / 2 > LIMIT_BUDGET_MIN ? budget / 2 : LIMIT_BUDGET_MIN;
 	}
+	if (st == ST_OK && t->bare)
+		env_log(t->batch->centre->env, LOG_ERROR, "centre", "page-too-large", "device=%" PRIu32,
+			t->device.device);
 	return st;
 }
 

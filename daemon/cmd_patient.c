@@ -192,6 +192,7 @@ static enum status patients(struct desk *desk)
 	}
 	desk_read_end(desk);
 	free(l.members);
+	table_sort(l.table);
 	return text_table(desk, l.table, st, l.find != NULL || l.only != NULL ? "No patient fits." :
 					     "There are no patients yet. `doorstepd import fhir FILE` brings some.");
 }

@@ -10,8 +10,8 @@ struct gate_visitor {
 	struct gate_visitor *previous, *next;
 	struct MHD_Connection *connection;
 	int socket;
-	int64_t since_ms; /* entered, or last request; boot clock */
-	bool asked;       /* a request's headers have come */
+	int64_t until_ms; /* how long it may take for what it does now; boot clock */
+	bool served;      /* the centre is at work for it */
 };
 
 static int64_t now_ms(const struct gate *gate)
@@ -19,10 +19,12 @@ static int64_t now_ms(const struct gate *gate)
 	return gate->env->boot_ms(gate->env->ctx);
 }
 
-void gate_init(struct gate *gate, const struct env *env)
+void gate_init(struct gate *gate, const struct env *env, int64_t patience_ms, int64_t idle_ms)
 {
 	memset(gate, 0, sizeof *gate);
 	gate->env = env;
+	gate->patience_ms = patience_ms;
+	gate->idle_ms = idle_ms;
 	pthread_mutex_init(&gate->lock, NULL);
 }
 
@@ -43,7 +45,7 @@ struct gate_visitor *gate_entered(struct gate *gate, struct MHD_Connection *conn
 		return NULL;
 	v->connection = connection;
 	v->socket = info != NULL ? info->connect_fd : -1;
-	v->since_ms = now_ms(gate);
+	v->until_ms = now_ms(gate) + gate->patience_ms;
 	pthread_mutex_lock(&gate->lock);
 	v->next = gate->first;
 	if (gate->first != NULL)
@@ -68,29 +70,73 @@ void gate_left(struct gate *gate, struct gate_visitor *v)
 	free(v);
 }
 
-void gate_request_came(struct gate *gate, struct MHD_Connection *connection)
+/* --- who dawdles --- */
+
+static struct gate_visitor *visitor_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct gate_visitor *v = info != NULL ? info->socket_context : NULL;
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+/* From now on it has so long; or, while it is served, as long as that takes. */
+static void allow(struct gate *gate, struct MHD_Connection *connection, bool served, int64_t ms)
+{
+	const int64_t now = now_ms(gate);
+	struct gate_visitor *v = visitor_of(connection);
 
 	if (v == NULL)
 		return;
 	pthread_mutex_lock(&gate->lock);
-	v->asked = true;
+	v->served = served;
+	v->until_ms = now + ms;
 	pthread_mutex_unlock(&gate->lock);
 }
 
-void gate_reap(struct gate *gate, int64_t patience_ms)
+void gate_request_came(struct gate *gate, struct MHD_Connection *connection)
+{
+	allow(gate, connection, false, gate->patience_ms);
+}
+
+void gate_body_came(struct gate *gate, struct MHD_Connection *connection, size_t len)
+{
+	struct gate_visitor *v = visitor_of(connection);
+
+	if (v == NULL)
+		return;
+	pthread_mutex_lock(&gate->lock);
+	v->until_ms += (int64_t)len;
+	pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_request_whole(struct gate *gate, struct MHD_Connection *connection)
+{
+	allow(gate, connection, true, 0);
+}
+
+void gate_answer_goes(struct gate *gate, struct MHD_Connection *connection, size_t len)
+{
+	allow(gate, connection, false, gate->patience_ms + (int64_t)len);
+}
+
+void gate_request_done(struct gate *gate, struct MHD_Connection *connection)
+{
+	allow(gate, connection, false, gate->idle_ms + gate->patience_ms);
+}
+
+void gate_reap(struct gate *gate)
 {
 	const int64_t now = now_ms(gate);
 
 	pthread_mutex_lock(&gate->lock);
 	for (struct gate_visitor *v = gate->first; v != NULL; v = v->next)
-		if (!v->asked && v->socket >= 0 && now - v->since_ms > patience_ms)
+		if (!v->served && v->socket >= 0 && now > v->until_ms)
 			(void)shutdown(v->socket, SHUT_RDWR);
 	pthread_mutex_unlock(&gate->lock);
 }
+
+/* --- who was refused --- */
 
 /* The visitor's address as 16 bytes (IPv4 mapped); zero where it can't be told. */
 static void address_of(struct MHD_Connection *connection, uint8_t out[16])
@@ -111,7 +157,8 @@ static void address_of(struct MHD_Connection *connection, uint8_t out[16])
 		struct sockaddr_in6 v6;
 
 		memcpy(&v6, info->client_addr, sizeof v6);
-		memcpy(out, &v6.sin6_addr, 8); /* a network, not a host of it */
+		/* A network, not a host of it; but what came by IPv4 is a host. */
+		memcpy(out, &v6.sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) ? 16 : 8);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -44,7 +45,11 @@ struct https {
 	struct gate gate;
 	struct buf card;                  /* answer of GET /v1/centre */
 	gnutls_datum_t ticket_key;
-	pthread_mutex_t lock;             /* of readers */
+	pthread_mutex_t lock;             /* of all that follows */
+	pthread_cond_t quiet;             /* fewer requests with the writer, or under way */
+	size_t with_writer, under_way;    /* suspended; handed over and not ended */
+	size_t bytes;                     /* that requests hold in memory */
+	bool stopping;
 	struct centre readers[HTTPS_THREADS];
 	bool reader_used[HTTPS_THREADS];
 	size_t reader_count;
@@ -57,6 +62,8 @@ struct exchange {
 	enum route route;
 	size_t body_max;
 	struct buf body;
+	size_t bytes;         /* what it is charged for, of https->bytes */
+	bool crowded;         /* there was no room for it */
 	bool handed_over;     /* to the writer */
 	unsigned code;        /* HTTP status, 0 = not known yet */
 	struct failure why;   /* code other than 200 */
@@ -148,6 +155,37 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned code, const cha
 	return send_failure(c, code, &why);
 }
 
+/* For now: too much to do, or about to stop. */
+static enum MHD_Result put_off(struct MHD_Connection *c)
+{
+	return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "The centre can't take a request at this moment.",
+		      "Nothing to do: the tablet tries again by itself.");
+}
+
+/* --- what requests hold ------------------------------------------------------- */
+
+/* Charge the request with what it holds now. False: all together hold too much. */
+static bool charge(struct exchange *x, size_t bytes)
+{
+	struct https *h = x->https;
+	bool room;
+
+	pthread_mutex_lock(&h->lock);
+	h->bytes += bytes - x->bytes;
+	x->bytes = bytes;
+	room = h->bytes <= HTTPS_BYTES_MAX;
+	pthread_mutex_unlock(&h->lock);
+	return room;
+}
+
+/* Let go of all but what is still to be sent. */
+static void lighten(struct exchange *x)
+{
+	centre_request_close(&x->request);
+	buf_close(&x->body);
+	(void)charge(x, x->request.answer.room);
+}
+
 /* --- readers ------------------------------------------------------------------ */
 
 static struct centre *reader_take(struct https *h)
@@ -193,11 +231,17 @@ static enum status readers_open(struct https *h, struct failure *why)
 
 /* --- the two routes that write ------------------------------------------------ */
 
+/* Once resumed, the exchange is no longer ours. */
 static void exchange_done(void *ctx)
 {
 	struct exchange *x = ctx;
+	struct https *h = x->https;
 
 	MHD_resume_connection(x->connection);
+	pthread_mutex_lock(&h->lock);
+	h->with_writer--;
+	pthread_cond_signal(&h->quiet);
+	pthread_mutex_unlock(&h->lock);
 }
 
 static void enrol_work(struct centre *centre, void *ctx)
@@ -222,13 +266,26 @@ static void enrol_work(struct centre *centre, void *ctx)
 	gate_tell(&x->https->gate, x->connection, st == ST_OK);
 }
 
-static void hand_over(struct exchange *x, struct centre_request *request,
-		      void (*work)(struct centre *, void *))
+static enum MHD_Result hand_over(struct exchange *x, struct centre_request *request,
+				 void (*work)(struct centre *, void *))
 {
+	struct https *h = x->https;
+	bool stopping;
+
+	pthread_mutex_lock(&h->lock);
+	stopping = h->stopping;
+	if (!stopping) {
+		h->with_writer++;
+		h->under_way++;
+	}
+	pthread_mutex_unlock(&h->lock);
+	if (stopping)
+		return put_off(x->connection);
 	x->handed_over = true;
 	x->job = (struct writer_job){ .request = request, .work = work, .done = exchange_done, .ctx = x };
 	MHD_suspend_connection(x->connection);
-	writer_submit(x->https->options.writer, &x->job);
+	writer_submit(h->options.writer, &x->job);
+	return MHD_YES;
 }
 
 static enum MHD_Result start_sync(struct exchange *x)
@@ -244,8 +301,9 @@ static enum MHD_Result start_sync(struct exchange *x)
 	reader_give(x->https, reader);
 	if (x->request.status != ST_OK)
 		return send_failure(x->connection, http_code(x->request.status), &x->request.why);
-	hand_over(x, &x->request, NULL);
-	return MHD_YES;
+	if (!charge(x, x->body.room + x->request.message.room + x->request.arena.used))
+		return put_off(x->connection);
+	return hand_over(x, &x->request, NULL);
 }
 
 static enum MHD_Result start_enrol(struct exchange *x)
@@ -253,12 +311,13 @@ static enum MHD_Result start_enrol(struct exchange *x)
 	if (!gate_open(&x->https->gate, x->connection))
 		return refuse(x->connection, MHD_HTTP_TOO_MANY_REQUESTS,
 			      "Too many enrolments from here were refused lately.", "Try again in ten minutes.");
-	hand_over(x, NULL, enrol_work);
-	return MHD_YES;
+	return hand_over(x, NULL, enrol_work);
 }
 
 static enum MHD_Result finish(struct exchange *x)
 {
+	lighten(x);
+	gate_answer_goes(&x->https->gate, x->connection, x->request.answer.len);
 	if (x->route == ROUTE_ENROL)
 		return x->code == MHD_HTTP_OK
 			       ? send_bytes(x->connection, x->code, MESSAGE_TYPE, x->answer.data, x->answer.len)
@@ -273,6 +332,8 @@ static enum MHD_Result start(struct exchange *x)
 {
 	static const char serving[] = "{\"status\":\"serving\"}\n";
 
+	if (x->crowded)
+		return put_off(x->connection);
 	switch (x->route) {
 	case ROUTE_SYNC:
 		return start_sync(x);
@@ -324,38 +385,65 @@ static enum MHD_Result begin(struct https *h, struct MHD_Connection *c, const ch
 	return MHD_YES;
 }
 
+static void take_body(struct exchange *x, const char *bytes, size_t len)
+{
+	gate_body_came(&x->https->gate, x->connection, len);
+	if (x->crowded)
+		return;
+	buf_add(&x->body, bytes, len); /* past its ceiling it only remembers so */
+	x->crowded = !charge(x, x->body.room);
+	if (x->crowded) {
+		buf_close(&x->body);
+		(void)charge(x, 0);
+	}
+}
+
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_len, void **state)
 {
 	struct exchange *x = *state;
+	enum MHD_Result result;
 
 	(void)version;
 	if (x == NULL) {
-		const enum MHD_Result result = begin(ctx, c, url, method, &x);
-
+		result = begin(ctx, c, url, method, &x);
 		*state = x;
 		return result;
 	}
 	if (*upload_len > 0) {
-		buf_add(&x->body, upload, *upload_len); /* past its ceiling it only remembers so */
+		take_body(x, upload, *upload_len);
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	if (x->handed_over)
+		return finish(x);
+	gate_request_whole(&x->https->gate, c);
 	if (buf_status(&x->body) != ST_OK)
-		return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
-			      "Send less in one request.");
-	return x->handed_over ? finish(x) : start(x);
+		result = refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
+				"Send less in one request.");
+	else
+		result = start(x);
+	if (!x->handed_over)
+		gate_answer_goes(&x->https->gate, c, 0);
+	return result;
 }
 
 static void on_completed(void *ctx, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
 {
+	struct https *h = ctx;
 	struct exchange *x = *state;
 
-	(void)ctx;
-	(void)c;
 	(void)code;
+	gate_request_done(&h->gate, c);
 	if (x == NULL)
 		return;
+	(void)charge(x, 0);
+	if (x->handed_over) {
+		pthread_mutex_lock(&h->lock);
+		h->under_way--;
+		pthread_cond_signal(&h->quiet);
+		pthread_mutex_unlock(&h->lock);
+	}
 	centre_request_close(&x->request);
 	buf_close(&x->request.answer);
 	buf_close(&x->answer);
@@ -447,6 +535,17 @@ static struct MHD_Daemon *daemon_start(struct https *h, const struct sockaddr_st
 				MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
 }
 
+/* The condition waits by the clock that nobody sets. */
+static void quiet_init(pthread_cond_t *quiet)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(quiet, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 enum status https_start(struct https **out, const struct https_options *options, uint16_t *port_out,
 			struct failure *why)
 {
@@ -459,7 +558,8 @@ enum status https_start(struct https **out, const struct https_options *options,
 		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
 	h->options = *options;
 	pthread_mutex_init(&h->lock, NULL);
-	gate_init(&h->gate, options->env);
+	quiet_init(&h->quiet);
+	gate_init(&h->gate, options->env, HTTPS_PATIENCE_S * 1000, HTTPS_IDLE_S * 1000);
 	st = readers_open(h, why);
 	if (st != ST_OK)
 		goto out;
@@ -486,7 +586,25 @@ out:
 
 void https_reap(struct https *h)
 {
-	gate_reap(&h->gate, HTTPS_PATIENCE_S * 1000);
+	gate_reap(&h->gate);
+}
+
+/* libmicrohttpd ends the process where it is stopped with a suspended connection: first the writer, which still runs,
+ * must have done what it was given. Then answers have a moment to go. */
+static void wait_until_quiet(struct https *h)
+{
+	struct timespec until;
+	int bad = 0;
+
+	pthread_mutex_lock(&h->lock);
+	h->stopping = true;
+	while (h->with_writer > 0)
+		pthread_cond_wait(&h->quiet, &h->lock);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += HTTPS_PARTING_S;
+	while (h->under_way > 0 && bad == 0)
+		bad = pthread_cond_timedwait(&h->quiet, &h->lock, &until);
+	pthread_mutex_unlock(&h->lock);
 }
 
 void https_stop(struct https *h)
@@ -494,9 +612,9 @@ void https_stop(struct https *h)
 	if (h == NULL)
 		return;
 	if (h->daemon != NULL) {
-		/* Suspended requests are resumed by the writer, which still runs. */
 		const MHD_socket listening = MHD_quiesce_daemon(h->daemon);
 
+		wait_until_quiet(h);
 		MHD_stop_daemon(h->daemon);
 		if (listening != MHD_INVALID_SOCKET)
 			close(listening);
@@ -506,6 +624,7 @@ void https_stop(struct https *h)
 	buf_close(&h->card);
 	gnutls_free(h->ticket_key.data);
 	gate_close(&h->gate);
+	pthread_cond_destroy(&h->quiet);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

@@ -6,8 +6,8 @@
  *   GET  /v1/health  {"status":"serving"}
  *
  * Deny by default: any other path is 404, any other method 405. Bodies are refused as soon as they
- * exceed LIMIT_BODY_MAX; a connection that sends no whole request in HTTPS_PATIENCE_S
- * is shut down. Failures are JSON {what, safe, next}. Nothing of a body is logged.
+ * exceed LIMIT_BODY_MAX; a connection that dawdles is shut down (gate.h), and where requests under way hold more
+ * than HTTPS_BYTES_MAX, others are told to come again. Failures are JSON {what, safe, next}. Nothing of a body is logged.
  * HTTP threads verify and decode with read connections of their own; the writer's
  * thread does the rest while the HTTP connection is suspended.
  */
@@ -23,6 +23,8 @@
 #define HTTPS_CONNECTIONS_MAX 12000
 #define HTTPS_PATIENCE_S 30
 #define HTTPS_IDLE_S 60
+#define HTTPS_BYTES_MAX ((size_t)512 * 1024 * 1024)
+#define HTTPS_PARTING_S 2 /* at the end, for answers on their way */
 
 struct https_options {
 	const char *address; /* "127.0.0.1", "::", "0.0.0.0" */
@@ -42,7 +44,8 @@ enum status https_start(struct https **out, const struct https_options *options,
 			struct failure *why) MUST_CHECK;
 /* Shut down connections that keep us waiting; call every few seconds. */
 void https_reap(struct https *h);
-/* Stops listening, lets requests under way finish, ends its threads. Before writer_stop. NULL is fine. */
+/* Stops listening, waits for the requests that the writer has and, for a moment, for their answers to go, refuses
+ * others, ends its threads. Before writer_stop. NULL is fine. */
 void https_stop(struct https *h);
 
 #endif

@@ -234,7 +234,7 @@ static enum status base_resolve(const struct trial *trial, uint8_t num, uint64_t
 static struct interval edit_interval(const struct trial *trial, const struct evidence *evidence)
 {
 	if (trial->source->device == 0)
-		return (struct interval){ trial->in->now_ms, trial->in->now_ms };
+		return (struct interval){ trial->source->received_ms, trial->source->received_ms };
 	return interval_of(evidence, &trial->source->clock, trial->source->received_ms);
 }
 
@@ -347,7 +347,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 			.kind = kind, .group = group, .base = seen ? &trial->record->row : started,
 			.current = &trial->record->row, .proposed = &trial->change->row,
 			.base_is_current = seen, .decided = meta->decided,
-			.author_same = trial->source->device && meta->device == trial->source->device,
+			.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
 			.current_at = meta->at, .proposed_at = ruling->at,
 		};
 

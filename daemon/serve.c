@@ -272,6 +272,12 @@ enum status serve_run(const struct serve_options *options, struct failure *why)
 	started = st == ST_OK;
 	if (started)
 		wait_for_signal(&s);
+	if (started && atomic_load(&s.writer.failed)) {
+		started = false;
+		st = failure_set(why, ST_IO, "The disk failed to keep what the centre wrote, so the centre has stopped.",
+				 "All that was confirmed to tablets is kept; what was not, they send again.",
+				 "Look at the disk, then start the centre again.");
+	}
 	env_log(options->env, LOG_NOTICE, "serve", "stop", "clean=%d", started);
 out:
 	stop(&s, started || (marked && !unclean)); /* what never served left nothing half done */

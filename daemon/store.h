@@ -179,6 +179,8 @@ struct store_ops {
 	enum status (*release)(struct store *s);
 	void (*rollback_to)(struct store *s); /* undo to the savepoint and forget it */
 	enum status (*checkpoint)(struct store *s);
+	/* The disk failed to keep what was written: nothing may be done with this store any more but to close it. */
+	bool (*failed)(struct store *s);
 
 	enum status (*meta_get)(struct store *s, const char *key, struct arena *arena, struct bytes *out);
 	enum status (*meta_set)(struct store *s, const char *key, const void *data, size_t len);

@@ -269,6 +269,11 @@ static void sqlite_rollback_to(struct store *s)
 	(void)sqlite3_exec(sqlite_of(s)->db.handle, "ROLLBACK TO one; RELEASE one", NULL, NULL, NULL);
 }
 
+static bool sqlite_failed(struct store *s)
+{
+	return sqlite_of(s)->db.failed;
+}
+
 static enum status sqlite_checkpoint(struct store *s)
 {
 	struct db *db = &sqlite_of(s)->db;
@@ -368,6 +373,7 @@ static const struct store_ops OPS = {
 	.release = sqlite_release,
 	.rollback_to = sqlite_rollback_to,
 	.checkpoint = sqlite_checkpoint,
+	.failed = sqlite_failed,
 	.meta_get = sqlite_meta_get,
 	.meta_set = sqlite_meta_set,
 	.meta_get_int = sqlite_meta_get_int,

@@ -48,6 +48,6 @@ struct tls_keys {
 	uint8_t sign_seed[SEED_SIZE];
 };
 enum status tls_keys_load(struct tls_keys *out, const char *keys, struct failure *why) MUST_CHECK;
-void tls_keys_close(struct tls_keys *keys);
+void tls_keys_close(struct tls_keys *k);
 
 #endif

@@ -146,6 +146,8 @@ enum status trial_run(struct trial **out, struct intake *in, const struct intake
 	struct trial *trial = NULL;
 	enum status st = trial_open(&trial, in, source, as, body, len);
 
+	if (st == ST_OK)
+		trial->again = true;
 	if (st == ST_OK && trial->hold.reason == HELD_NONE)
 		st = trial_admit(trial);
 	if (st == ST_OK && trial->hold.reason == HELD_NONE)

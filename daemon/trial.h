@@ -49,6 +49,7 @@ struct trial {
 	const struct intake_source *source;
 	enum trial_as as;
 	bool decision;          /* the change is a person's decision of a conflict */
+	bool again;             /* it was held: what its author did meanwhile may have come before it */
 	struct change *change;  /* kind NULL: it could not be read so far */
 	struct record *record;  /* as it stands; trial_settle brings it up to date. NULL without a kind */
 	bool exists;
@@ -68,7 +69,7 @@ enum status trial_open(struct trial **out, struct intake *in, const struct intak
 enum status trial_admit(struct trial *trial) MUST_CHECK;
 enum status trial_judge(struct trial *trial) MUST_CHECK;
 
-/* Open, admit, judge. */
+/* Open, admit, judge: a change that was held, again. */
 enum status trial_run(struct trial **out, struct intake *in, const struct intake_source *source, enum trial_as as,
 		      const void *body, size_t len) MUST_CHECK;
 

@@ -1,8 +1,10 @@
 #include "daemon/writer.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void wait_until(struct writer_thread *w, const struct timespec *until)
 {
@@ -61,6 +63,16 @@ static void checkpoint(struct writer_thread *w)
 		env_log(w->centre->env, LOG_WARNING, "writer", "checkpoint-failed", "%s", "");
 }
 
+static void end_if_failed(struct writer_thread *w)
+{
+	struct store *s = w->centre->store;
+
+	if (!s->ops->failed(s) || atomic_exchange(&w->failed, true))
+		return;
+	env_log(w->centre->env, LOG_ERROR, "writer", "store-failed", "%s", "");
+	(void)kill(getpid(), SIGTERM);
+}
+
 static void *writer_loop(void *ctx)
 {
 	struct writer_thread *w = ctx;
@@ -83,6 +95,7 @@ static void *writer_loop(void *ctx)
 			checkpoint(w);
 			batches = 0;
 		}
+		end_if_failed(w);
 	}
 }
 

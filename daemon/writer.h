@@ -8,11 +8,15 @@
  *
  * After an unclean stop requests are first tried alone (WRITER_ALONE_MS), so that
  * one that ends the process can't take others with it each time it is tried again.
+ *
+ * A store that failed to keep what was written (a failed fsync) is never gone on with: the writer sets `failed`
+ * and ends the process with SIGTERM; whoever supervises it starts it anew.
  */
 #ifndef DAEMON_WRITER_H
 #define DAEMON_WRITER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +45,7 @@ struct writer_thread {
 	pthread_cond_t wake;
 	struct writer_job *first, *last;
 	bool running, stopping, timed_out;
+	atomic_bool failed; /* the store failed: the process was asked to end (SIGTERM) and must be started anew */
 	int64_t alone_until_ms; /* boot clock */
 };
 

@@ -14,6 +14,7 @@
 Each test gets a World of its own: a temporary folder, and every process in it, which are ended by their ids when the
 test is over, however it ends. Programs come from the folder that DOORSTEP_BUILD names (default: build).
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -178,13 +179,21 @@ class Program:
             raise CommandFailed(f"expected exit {code}: {result!r}")
         return result
 
-    def read(self, statement, *values):
-        """Rows of the program's database, read by this process, which never writes to it."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
+    @contextlib.contextmanager
+    def reading(self):
+        """The program's database at one moment, read by this process, which never writes to it: with tablet.reading()
+        as read: rows = read("SELECT …", value)."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30, isolation_level=None)
         try:
-            return connection.execute(statement, values).fetchall()
+            connection.execute("BEGIN")
+            yield lambda statement, *values: connection.execute(statement, values).fetchall()
         finally:
             connection.close()
+
+    def read(self, statement, *values):
+        """Rows of the program's database."""
+        with self.reading() as read:
+            return read(statement, *values)
 
     def json(self, *words, **options):
         """Run a command with --json and return what it printed."""
@@ -326,7 +335,7 @@ class Proxy:
     cut_answer = n:        all connections are cut after n bytes of answers (what the centre says after the handshake).
     hold(n):               of answers the first n bytes pass; the rest waits, also in connections that stand
                            already, until release().
-    bytes_answer:          of the newest answer.
+    bytes_answer:          of the longest answer.
     asking():              does a request that has reached the centre wait for its answer, or for the rest of it?
     on_bytes(way, total):  called after bytes have passed ("up" or "down"; total of this connection).
     refuse():              nobody listens any more, until listen().
@@ -460,7 +469,7 @@ class Proxy:
         other.sendall(piece)
         total[way] += len(piece)
         talk.passed(way, len(piece))
-        self.bytes_answer = talk.answered
+        self.bytes_answer = max(self.bytes_answer, talk.answered)
         if way == "up":
             self.bytes_up += len(piece)
         else:

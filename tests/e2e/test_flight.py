@@ -52,7 +52,7 @@ def _(world):
     check_all(agency)
 
 
-@promise("an edit in flight keeps what others sent meanwhile waiting beside it, and loses to nobody it had not seen in silence")
+@promise("an edit made in flight keeps what others sent meanwhile waiting beside it, and neither is lost")
 def _(world):
     agency = Agency(world, ("ana", "ben"))
     ana, ben, task_id = agency.tablets["ana"], agency.tablets["ben"], task(agency, notes="'Old'")

@@ -68,7 +68,7 @@ def names_of(bundle):
                 yield patient, " ".join([*name.get("given", []), name["family"]])
 
 
-# --- real bundles -----------------------------------------------------------------------------------------------------
+# --- real bundles ------------------------------------------------------------
 
 
 @promise("of each of the 42 real files, entries in = taken + left out; two hold no patient and harm nothing")
@@ -129,7 +129,7 @@ def _(world):
     assert accented >= 1, "no name of the real data has an accent any more"
 
 
-# --- invented bundles ----------------------------------------------------------------------------------------------------
+# --- invented bundles ------------------------------------------------------------
 
 
 @promise("names with letters of other alphabets than ours are found with and without their accents")
@@ -208,7 +208,7 @@ def _(world):
     for path, place in [*broken, (missing, "no such file")]:
         line = next(line for line in result.err.splitlines() if line.startswith(f"{path}: "))
         assert place in line and "Nothing of this file was taken." in line, line
-    assert [row["name"] for row in centre.json("patients")] == ["Bjørn Ångström", "Zoë Müller-García"]
+    assert sorted(row["name"] for row in centre.json("patients")) == ["Bjørn Ångström", "Zoë Müller-García"]
     assert "all is as the centre wrote" in centre("verify").out
 
 

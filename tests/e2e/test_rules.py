@@ -89,7 +89,7 @@ def held_at(program):
     return [(row["reason"], row["what"], row["next"]) for row in program.json("held")]
 
 
-# --- newest ------------------------------------------------------------------------------------------------------------
+# --- newest ------------------------------------------------------------
 
 
 @promise("of an ordinary field the later edit stands though the earlier arrived first, and no conflict opens")
@@ -142,7 +142,7 @@ def _(world):
     assert it.conflicts() == []
 
 
-# --- text, set, progress, guarded ------------------------------------------------------------------------------------------
+# --- text, set, progress, guarded ------------------------------------------------------------
 
 
 @promise("of a text that both changed the centre's stands, the other is kept, and one conflict is open")
@@ -249,7 +249,7 @@ def _(world):
     assert it.history("task", task, "deleted") == [("Ana", "true", "accepted")]
 
 
-# --- decisions ---------------------------------------------------------------------------------------------------------
+# --- decisions ------------------------------------------------------------
 
 
 def two_doses(it):
@@ -322,21 +322,22 @@ def _(world):
     assert it.conflicts() == []
 
 
-@promise("an ordinary edit that had not seen a decision does not replace it")
+@promise("an edit that had not seen a decision does not replace it, though its rule would have it win")
 def _(world):
     it = Agency(world)
     task = it.create(it.ana, "task", title="Fit the pill box", status="open")
     it.ana("task", "done", task)
     it.ben("task", "done", task, "--not-done", "Nobody at home")
     it.exchange()
-    it.centre("decide", it.conflicts()[0]["id"], "--keep", "2", "--as", "sue")
+    it.centre("decide", it.conflicts()[0]["id"], "--value", "status=open", "--value", "completed_at=", "--as", "sue")
     later()
     it.ana("task", "done", task, "--outcome", "Fitted, says Ana again")
     it.exchange()
-    it.assert_everywhere("task", task, status="not-done", reason="Nobody at home")
+    it.assert_everywhere("task", task, status="open", outcome=None)
+    assert [(c["record"], c["group_name"]) for c in it.conflicts()] == [(task, "status")]
 
 
-# --- held, unassigned -------------------------------------------------------------------------------------------------------
+# --- held, unassigned ------------------------------------------------------------
 
 
 @promise("what may not be applied is held with its reason and next step on both sides, and blocks nothing else")

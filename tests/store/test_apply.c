@@ -360,30 +360,16 @@ static void an_outcome_said_again_changes_nothing(void **state)
 	assert_int_equal(fake_int(f, "SELECT state FROM ds_journal"), 2);
 }
 
-static void another_outcome_for_a_settled_number_is_refused(void **state)
-{
-	struct fake *f = *state;
-
-	fake_do(f, SET_NOTES("Mine"));
-	fake_accept_all(f, 25);
-	asks(f);
-	fake_accept(f, 1, 26);
-	refuses(f, ST_PROTOCOL);
-	asks(f);
-	fake_hold(f, 1, 25, HELD_RIGHTS);
-	refuses(f, ST_PROTOCOL);
-}
-
-static void an_outcome_for_a_number_never_given_is_refused_with_all_that_came_with_it(void **state)
+static void a_record_that_can_not_be_read_is_refused_with_all_that_came_with_it(void **state)
 {
 	struct fake *f = *state;
 
 	fake_do(f, SET_NOTES("Mine"));
 	asks(f);
 	fake_accept(f, 1, 25);
-	fake_accept(f, 2, 26);
-	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "priority", "high", NULL);
-	refuses(f, ST_PROTOCOL);
+	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "notes", "New", NULL);
+	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "priority", "enormous", NULL);
+	refuses(f, ST_INVALID);
 }
 
 /* --- held ------------------------------------------------------------------------- */
@@ -520,7 +506,8 @@ static void a_deletion_that_was_accepted_stays_deleted(void **state)
 	/* Only a whole record brings it back. */
 	asks(f);
 	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "notes", "Stray", NULL);
-	refuses(f, ST_PROTOCOL);
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM task"), 0);
 	asks(f);
 	fake_record(f, "task", TASK, PAT, 30, RECORD_WHOLE, "title", "Call", "notes", "Back", NULL);
 	takes(f);
@@ -576,16 +563,7 @@ static void a_record_made_and_deleted_before_it_was_sent_leaves_nothing_behind(v
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM task WHERE id='" TASK2 "'"), 0);
 }
 
-/* --- what is refused -------------------------------------------------------------- */
-
-static void a_part_of_a_record_that_was_never_whole_here_is_refused(void **state)
-{
-	struct fake *f = *state;
-
-	asks(f);
-	fake_record(f, "task", TASK2, PAT, 20, RECORD_PART, "notes", "Stray", NULL);
-	refuses(f, ST_PROTOCOL);
-}
+/* --- what can not be read, or was never here ---------------------------------------- */
 
 static void a_deletion_of_a_record_that_was_never_here_is_noted(void **state)
 {
@@ -596,15 +574,6 @@ static void a_deletion_of_a_record_that_was_never_here_is_noted(void **state)
 	takes(f);
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_gone WHERE id='" TASK2 "'"), 1);
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM task"), 1);
-}
-
-static void a_record_that_moves_to_another_patient_is_refused(void **state)
-{
-	struct fake *f = *state;
-
-	asks(f);
-	fake_record(f, "task", TASK, PAT2, 20, RECORD_WHOLE, "title", "Call", NULL);
-	refuses(f, ST_PROTOCOL);
 }
 
 /* --- caseload, cursor, notices, readings ------------------------------------------ */
@@ -743,8 +712,7 @@ int main(void)
 		TEST(what_was_superseded_or_merged_gives_way_to_what_stands),
 		TEST(a_page_that_showed_what_was_superseded_starts_from_that_number),
 		TEST(an_outcome_said_again_changes_nothing),
-		TEST(another_outcome_for_a_settled_number_is_refused),
-		TEST(an_outcome_for_a_number_never_given_is_refused_with_all_that_came_with_it),
+		TEST(a_record_that_can_not_be_read_is_refused_with_all_that_came_with_it),
 		TEST(a_held_change_stays_in_the_row_and_is_named_until_it_is_decided),
 		TEST(given_back_the_row_takes_the_copy_and_the_value_waits_in_the_journal),
 		TEST(a_create_given_back_leaves_its_table_unless_it_was_edited_since),
@@ -755,9 +723,7 @@ int main(void)
 		TEST(a_deletion_that_lost_brings_the_row_back_as_it_stands),
 		TEST(a_deletion_given_back_brings_the_row_back),
 		TEST(a_record_made_and_deleted_before_it_was_sent_leaves_nothing_behind),
-		TEST(a_part_of_a_record_that_was_never_whole_here_is_refused),
 		TEST(a_deletion_of_a_record_that_was_never_here_is_noted),
-		TEST(a_record_that_moves_to_another_patient_is_refused),
 		TEST(patients_let_go_keep_their_rows_and_say_so),
 		TEST(the_cursor_moves_with_the_answer_and_goes_when_the_centre_refuses_it),
 		TEST(numbers_that_the_centre_lacks_wait_again_and_only_those),

@@ -238,6 +238,33 @@ static void a_gap_in_the_numbers_ends_the_taking_and_says_where_to_go_on(void **
 	end(f);
 }
 
+static void a_caseload_too_large_to_be_fed_does_not_keep_changes_from_being_taken(void **state)
+{
+	struct fixture *f = begin(1);
+	struct world_tablet *t = &f->w.tablets[0];
+	struct store *store = f->w.centre.store;
+	struct id patient = world_id(&f->w);
+	struct opened o;
+
+	(void)state;
+	assert_int_equal(store->ops->begin_write(store), ST_OK);
+	for (size_t i = 0; i <= CURSOR_FILLS_MAX; i++) {
+		struct id other = world_id(&f->w);
+
+		assert_int_equal(store->ops->member_open(store, &t->worker, &other, 1), ST_OK);
+	}
+	assert_int_equal(store->ops->commit(store), ST_OK);
+	write_item(t, &patient, "call");
+	world_build(t);
+	ask(&o, &f->w, &t->request);
+	assert_int_equal(o.answer.outcome_count, 2);
+	assert_int_equal(o.answer.outcomes[1].result, OUTCOME_ACCEPTED);
+	assert_int_equal(o.answer.record_count, 0);
+	assert_int_equal(o.answer.cursor.len, 0);
+	close_answer(&o);
+	end(f);
+}
+
 static void a_cursor_of_another_tablet_gives_no_news_and_is_refused(void **state)
 {
 	struct fixture *f = begin(2);
@@ -673,6 +700,7 @@ int main(void)
 		cmocka_unit_test(the_same_request_twice_has_one_effect_and_the_same_outcomes_but_no_news),
 		cmocka_unit_test(a_counter_used_before_gets_neither_news_nor_outcomes_and_its_changes_count),
 		cmocka_unit_test(a_gap_in_the_numbers_ends_the_taking_and_says_where_to_go_on),
+		cmocka_unit_test(a_caseload_too_large_to_be_fed_does_not_keep_changes_from_being_taken),
 		cmocka_unit_test(a_cursor_of_another_tablet_gives_no_news_and_is_refused),
 		cmocka_unit_test(a_cursor_ahead_of_the_centre_gives_no_news_and_changes_still_count),
 		cmocka_unit_test(a_revoked_tablet_gets_nothing_also_when_revoked_on_the_way),

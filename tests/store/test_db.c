@@ -296,8 +296,9 @@ static void a_failed_fsync_marks_the_connection(void **state)
 	fsync_fails = true;
 	assert_int_equal(db_commit(&db), ST_IO);
 	assert_true(db.failed);
-	db_close(&db);
 	fsync_fails = false;
+	assert_int_equal(db_begin(&db), ST_IO);
+	db_close(&db);
 	assert_int_equal(sqlite3_vfs_unregister(&broken_vfs), SQLITE_OK);
 }
 

@@ -252,6 +252,68 @@ static void what_waits_is_applied_when_what_it_waits_for_arrives(void **state)
 	assert_true(s->a.taken.standing_mask != 0);
 }
 
+/* A note whose visit is told by two edits: the first names one that is missing, the second one that is there. */
+struct two_visits {
+	struct id note, missing, there;
+	uint64_t base;
+};
+
+static struct two_visits two_visits(struct scene *s)
+{
+	struct two_visits two = { .missing = agency_id(&s->a) };
+
+	two.note = scene_record(s, "note", "type", "progress");
+	two.there = scene_record(s, "visit", "purpose", "x");
+	two.base = s->a.chain.seq;
+	return two;
+}
+
+static struct change *note_visit(struct scene *s, const struct two_visits *two, struct version base,
+				 const struct id *visit)
+{
+	struct change *change = agency_change(&s->a, "note", &two->note, NULL);
+
+	agency_group(&s->a, change, "visit", base);
+	agency_set_id(&s->a, change, "visit", visit);
+	return change;
+}
+
+static void assert_visit_there(struct scene *s, const struct two_visits *two)
+{
+	char text[ID_TEXT_SIZE];
+
+	id_format(&two->there, text);
+	assert_string_equal(agency_text(&s->a, "note", &two->note, "visit"), text);
+}
+
+static void what_waited_does_not_replace_what_its_author_wrote_after_it(void **state)
+{
+	struct scene *s = *state;
+	struct two_visits two = two_visits(s);
+
+	assert_held(scene_ann(s, note_visit(s, &two, agency_seq(two.base), &two.missing)), HELD_NOT_YOURS);
+	assert_accepted(scene_ann(s, note_visit(s, &two, agency_own(s->ann_n), &two.there)));
+	assert_accepted(scene_ben(s, agency_change(&s->a, "visit", &two.missing, &s->patient)));
+	assert_visit_there(s, &two);
+}
+
+static void what_the_centre_wrote_is_dated_when_it_was_written_however_long_it_waits(void **state)
+{
+	struct scene *s = *state;
+	struct two_visits two = two_visits(s);
+	const int64_t hour = 3600000, start = s->a.now_ms;
+	struct change *change;
+
+	assert_held(agency_own_change(&s->a, note_visit(s, &two, agency_seq(two.base), &two.missing)), HELD_WAITS);
+	s->a.now_ms = start + 2 * hour;
+	change = note_visit(s, &two, agency_seq(two.base), &two.there);
+	scene_measured(change, start, start + hour);
+	assert_accepted(scene_ann(s, change));
+	s->a.now_ms = start + 3 * hour;
+	assert_accepted(scene_ben(s, agency_change(&s->a, "visit", &two.missing, &s->patient)));
+	assert_visit_there(s, &two);
+}
+
 static void a_chain_of_waiting_changes_comes_in_together(void **state)
 {
 	struct scene *s = *state;
@@ -468,6 +530,8 @@ int main(void)
 		TEST(a_number_with_other_content_is_held_as_it_came_and_logged),
 		TEST(the_centre_waits_too),
 		TEST(what_waits_is_applied_when_what_it_waits_for_arrives),
+		TEST(what_waited_does_not_replace_what_its_author_wrote_after_it),
+		TEST(what_the_centre_wrote_is_dated_when_it_was_written_however_long_it_waits),
 		TEST(a_chain_of_waiting_changes_comes_in_together),
 		TEST(what_waits_for_two_things_waits_for_both),
 		TEST(an_assignment_lets_in_what_was_held_for_it),

@@ -85,6 +85,29 @@ static void an_edit_brings_the_whole_of_its_group_and_the_base_it_was_shown(void
 	assert_null(fake_value(change, "reason"));
 }
 
+static void a_set_travels_in_whatever_order_a_program_wrote_it(void **state)
+{
+	struct fake *f = *state;
+
+	fake_do(f, "UPDATE patient SET identifiers='[ \"b\", \"a\",\"b\"]' WHERE id='" PAT "'");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 1);
+	assert_string_equal(fake_value(fake_change(f, 0), "identifiers"), "[\"a\",\"b\"]");
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM patient WHERE identifiers='[\"a\",\"b\"]'"), 1);
+	assert_int_equal(dirty(f), 0);
+}
+
+static void what_is_no_set_needs_attention(void **state)
+{
+	struct fake *f = *state;
+
+	fake_do(f, "UPDATE patient SET identifiers='[1,2]' WHERE id='" PAT "'");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_attention"), 1);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM patient WHERE identifiers='[1,2]'"), 1);
+}
+
 static void a_value_typed_back_to_its_base_is_no_change(void **state)
 {
 	struct fake *f = *state;
@@ -574,6 +597,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_record_goes_whole_under_one_number),
 		TEST(an_edit_brings_the_whole_of_its_group_and_the_base_it_was_shown),
+		TEST(a_set_travels_in_whatever_order_a_program_wrote_it),
+		TEST(what_is_no_set_needs_attention),
 		TEST(a_value_typed_back_to_its_base_is_no_change),
 		TEST(saving_at_every_key_costs_one_change),
 		TEST(what_is_edited_in_flight_starts_from_the_number_in_flight),

@@ -543,7 +543,9 @@ static void after_a_failed_fsync_everything_is_refused_until_it_is_opened_anew(v
 	struct fixture *f = *state;
 	struct store *store = f->store;
 
+	assert_false(store->ops->failed(store));
 	assert_int_equal(db_status(&sqlite_of(store)->db, SQLITE_IOERR_FSYNC), ST_IO);
+	assert_true(store->ops->failed(store));
 	assert_int_equal(store->ops->meta_set_int(store, "a", 1), ST_IO);
 	assert_int_equal(store->ops->commit(store), ST_IO);
 	assert_int_equal(store->ops->begin_read(store), ST_IO);
