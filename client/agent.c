@@ -111,6 +111,14 @@ static enum status note_words(struct replica *r, const struct failure *why, int6
 	return st;
 }
 
+/* An exchange that went well as far as what people wrote is concerned. */
+static const struct failure UNREADABLE = {
+	.status = ST_UNKNOWN,
+	.what = "The centre sent something this version can't read. Everything you wrote is safe and is sent.",
+	.safe = "What this tablet had from the centre is as it was.",
+	.next = "Install the newer version.",
+};
+
 /* confirmed: the answer brought outcomes. failed: NULL = it went well. */
 static enum status note_result(struct agent *a, bool confirmed, const struct failure *failed)
 {
@@ -182,6 +190,7 @@ static void add_applied(struct apply_report *sum, const struct apply_report *one
 	sum->complete += one->complete;
 	sum->more = one->more;
 	sum->anew = sum->anew || one->anew;
+	sum->unreadable = sum->unreadable || one->unreadable;
 	for (size_t i = 0; i < sizeof sum->notices / sizeof sum->notices[0]; i++)
 		sum->notices[i] = sum->notices[i] || one->notices[i];
 }
@@ -228,7 +237,7 @@ static enum status exchange(struct agent *a, const struct sync_options *options,
 	report->pending = b.report.pending_after;
 	add_applied(&report->applied, &b.report.applied);
 	report->again = b.report.applied.more || more_to_send(a, options, &b.report.applied);
-	st = note_result(a, settled(&b.report.applied) > 0, NULL);
+	st = note_result(a, settled(&b.report.applied) > 0, b.report.applied.unreadable ? &UNREADABLE : NULL);
 	if (st != ST_OK)
 		env_log(a->options.env, LOG_WARNING, "agent", "result not noted", "status=%s", status_name(st));
 	return ST_OK;
@@ -283,7 +292,9 @@ enum status agent_sync(struct agent *a, const struct sync_options *options, stru
 		anew = report->applied.anew;
 		st = agent_exchange(a, options, AGENT_LOCK_WAIT_MS, report, why);
 	} while (st == ST_OK && (report->again || (report->applied.anew && !anew)));
-	return st;
+	if (st == ST_OK && report->applied.unreadable && why != NULL)
+		*why = UNREADABLE;
+	return st == ST_OK && report->applied.unreadable ? ST_UNKNOWN : st;
 }
 
 /* --- opening --------------------------------------------------------------------------- */

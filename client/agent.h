@@ -88,7 +88,7 @@ void agent_checkpoint(struct agent *a);
 
 /* Exchange with the centre until neither has more. rest_ms and budget of options are
  * used; free space and battery are filled in here. *report holds in any case what was
- * done. ST_BUSY: another program is syncing (after AGENT_LOCK_WAIT_MS); the statuses
+ * done. ST_UNKNOWN: all was sent, but the centre's records can't be read by this version. ST_BUSY: another program is syncing (after AGENT_LOCK_WAIT_MS); the statuses
  * of transport_sync, sync_build, sync_take. */
 enum status agent_sync(struct agent *a, const struct sync_options *options, struct agent_report *report,
 		       struct failure *why) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "client/live.h"
 #include "client/news.h"
 #include "client/outcome.h"
+#include "proto/limits.h"
 
 /* Two rows of one record, what was in flight of it and its copies. */
 #define RECORD_SIZE_MAX ((size_t)64 * 1024 * 1024)
@@ -24,6 +25,43 @@ static enum status apply_outcomes(struct replica *r, const struct answer *answer
 }
 
 /* --- records ---------------------------------------------------------------------- */
+
+static const char UNREADABLE_NOTICE[] = "The centre sent something this version can't read. Everything you wrote is safe and"
+					" is sent. Install the newer version.";
+
+/* Can every record of the answer be read? Nothing is written yet. */
+static enum status read_records(struct replica *r, const struct answer *answer, struct arena *arena, bool *readable_out)
+{
+	enum status st = ST_OK;
+	size_t at = 0;
+
+	while (at < answer->record_count && st == ST_OK) {
+		struct answer_record *record = NULL;
+
+		arena_reset(arena);
+		record = arena_zalloc(arena, sizeof *record);
+		if (record == NULL)
+			return ST_NOMEM;
+		st = answer_record_decode(r->schema, answer, at++, arena, record);
+	}
+	if (st == ST_NOMEM)
+		return st;
+	*readable_out = st == ST_OK;
+	if (st != ST_OK)
+		env_log(r->env, LOG_ERROR, "apply", "record-unreadable", "status=%s record=%zu of=%zu", status_name(st), at,
+			answer->record_count);
+	return ST_OK;
+}
+
+/* What it says of rows, patients and the cursor comes again from the same cursor, to a version that can read it. Only
+ * what stands beside a change that was not taken as sent does not: for that everything is fetched anew. */
+static enum status leave_records(struct replica *r, struct apply_report *report)
+{
+	report->unreadable = true;
+	report->more = false;
+	report->anew = report->merged + report->superseded + report->returned > 0;
+	return replica_tell(r, UNREADABLE_NOTICE);
+}
 
 static const char MISSING_NOTICE[] = "A record that the centre changed was not on this tablet. Everything is fetched anew"
 				     " with the next sync; what you wrote is not touched.";
@@ -103,15 +141,73 @@ static enum status set_caseload(struct replica *r, const struct id *patients, si
 	return st;
 }
 
+static void add_id_list(struct buf *json, const struct id *ids, size_t count)
+{
+	char text[ID_TEXT_SIZE];
+
+	for (size_t i = 0; i < count; i++) {
+		id_format(&ids[i], text);
+		buf_printf(json, "%s\"%s\"", json->len > 1 ? "," : "", text);
+	}
+}
+
+/* An answer to no cursor begins with every patient of the caseload: whom it does not name has left it, and nothing
+ * else will say so. */
+static enum status leave_unnamed(struct replica *r, const struct answer *answer, struct apply_report *report)
+{
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = NULL;
+	struct buf named;
+
+	buf_init(&named, LIMIT_INFLATED_MAX);
+	buf_add_byte(&named, '[');
+	add_id_list(&named, answer->filling, answer->filling_count);
+	add_id_list(&named, answer->complete, answer->complete_count);
+	buf_add_byte(&named, ']');
+	st = buf_status(&named);
+	if (st == ST_OK)
+		stmt = db_prepare(&r->db, "UPDATE ds_caseload SET state='left' WHERE state<>'left'"
+					  " AND patient NOT IN (SELECT value FROM json_each(?1))", &st);
+	if (stmt != NULL) {
+		(void)sqlite3_bind_text(stmt, 1, buf_str(&named), (int)named.len, SQLITE_STATIC);
+		st = db_run(&r->db, stmt);
+	}
+	buf_close(&named);
+	if (st == ST_OK)
+		report->let_go += (uint64_t)sqlite3_changes64(r->db.handle);
+	return st;
+}
+
+/* Did the request that is answered go without a cursor? The cursor changes with the answer alone. */
+static enum status asked_without_cursor(struct replica *r, bool *out)
+{
+	bool kept = false;
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT 1 FROM ds_meta WHERE key='cursor' AND length(value)>0", &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(&r->db, stmt, &kept);
+	db_done(stmt);
+	*out = !kept;
+	return st;
+}
+
 static enum status apply_caseload(struct replica *r, const struct answer *answer, struct apply_report *report)
 {
-	enum status st = set_caseload(r, answer->let_go, answer->let_go_count, "left");
+	bool first = false;
+	enum status st = asked_without_cursor(r, &first);
 
+	report->let_go = answer->let_go_count;
+	/* Without a cursor of its own the answer is no page of the feed, and tells nothing of the caseload. */
+	if (st == ST_OK && first && answer->cursor.len > 0)
+		st = leave_unnamed(r, answer, report);
+	if (st == ST_OK)
+		st = set_caseload(r, answer->let_go, answer->let_go_count, "left");
 	if (st == ST_OK)
 		st = set_caseload(r, answer->filling, answer->filling_count, "filling");
 	if (st == ST_OK)
 		st = set_caseload(r, answer->complete, answer->complete_count, "complete");
-	report->let_go = answer->let_go_count;
 	report->filling = answer->filling_count;
 	report->complete = answer->complete_count;
 	return st;
@@ -201,23 +297,26 @@ static void log_jump(struct replica *r, const struct apply_times *times)
 static enum status apply_parts(struct replica *r, const struct answer *answer, struct key *touched,
 			       struct apply_report *report)
 {
+	bool readable = false;
 	struct arena arena;
 	enum status st = ST_OK;
 
 	arena_init(&arena, RECORD_SIZE_MAX);
 	st = apply_outcomes(r, answer, touched, report);
 	if (st == ST_OK)
-		st = apply_records(r, answer, &arena, report);
+		st = read_records(r, answer, &arena, &readable);
+	if (st == ST_OK)
+		st = readable ? apply_records(r, answer, &arena, report) : leave_records(r, report);
 	if (st == ST_OK)
 		st = settle_touched(r, answer, touched, &arena);
 	arena_close(&arena);
-	if (st == ST_OK)
+	if (st == ST_OK && readable)
 		st = apply_caseload(r, answer, report);
 	if (st == ST_OK)
 		st = apply_notices(r, answer, report);
 	if (st == ST_OK && report->anew)
 		st = replica_meta_set_blob(r, "cursor", "", 0);
-	else if (st == ST_OK && answer->cursor.len > 0)
+	else if (st == ST_OK && readable && answer->cursor.len > 0)
 		st = replica_meta_set_blob(r, "cursor", answer->cursor.data, answer->cursor.len);
 	return st;
 }

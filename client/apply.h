@@ -17,6 +17,9 @@
  *   not here, a record that is another patient's here) changes nothing, is told and logged,
  *   and keeps nothing else from being applied. A part that does not fit, and numbers that the
  *   centre has lost, take the cursor away: the next request is sent everything anew.
+ * - An answer to a request without a cursor names the whole caseload: other patients are 'left'.
+ * - Where a record can't be read, no row is taken and the cursor stays; outcomes count all the same,
+ *   since they settle what people wrote and pushing must go on. It is told.
  */
 #ifndef CLIENT_APPLY_H
 #define CLIENT_APPLY_H
@@ -30,6 +33,7 @@ struct apply_report {
 	uint64_t records, let_go, filling, complete;
 	bool more;
 	bool anew; /* the cursor was taken away */
+	bool unreadable; /* the answer's records were left: this version can't read them */
 	bool notices[16]; /* by enum notice */
 };
 
@@ -40,7 +44,7 @@ struct apply_times {
 };
 
 /* Inside the caller's write transaction; the answer's bytes live until it returns.
- * ST_PROTOCOL: a number beyond all that can be stored. ST_UNKNOWN, ST_INVALID, ST_LIMIT: as answer_record_decode.
+ * ST_PROTOCOL: a number beyond all that can be stored.
  * After any failure the caller rolls back. */
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,
 			 struct apply_report *report_out) MUST_CHECK;

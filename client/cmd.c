@@ -7,6 +7,7 @@
 
 #include "client/standing.h"
 #include "common/kindsql.h"
+#include "common/moment.h"
 
 #define ARENA_SIZE_MAX ((size_t)256 * 1024 * 1024)
 #define PREFIX_LEN_MIN 8
@@ -202,36 +203,6 @@ static enum status no_field(struct cmd *c, const struct kind *kind, const char *
 			   "`doorstep show KIND/ID --json` shows how fields are called.");
 }
 
-/* What a field takes, in words. */
-static void expect(const struct field *field, enum status st, char *out, size_t room)
-{
-	switch (field->type) {
-	case TYPE_TEXT:
-	case TYPE_SET:
-		(void)snprintf(out, room, st == ST_LIMIT ? "Make it shorter: at most %u bytes." : "Check the text.",
-			       field->max);
-		break;
-	case TYPE_ENUM:
-		(void)snprintf(out, room, "It takes one of: %s.", field->values == NULL ? "" : field->values);
-		break;
-	case TYPE_DATE:
-		(void)snprintf(out, room, "It takes a date, as in 2026-11-23.");
-		break;
-	case TYPE_TIME:
-		(void)snprintf(out, room, "It takes a time, as in 2026-11-23T08:30.");
-		break;
-	case TYPE_INT:
-		(void)snprintf(out, room, "It takes a whole number.");
-		break;
-	case TYPE_BOOL:
-		(void)snprintf(out, room, "It takes yes or no.");
-		break;
-	case TYPE_ID:
-		(void)snprintf(out, room, "It takes the id of a record.");
-		break;
-	}
-}
-
 static enum status refuse_value(struct cmd *c, enum status st, const struct field *field)
 {
 	char what[160], next[256];
@@ -240,15 +211,16 @@ static enum status refuse_value(struct cmd *c, enum status st, const struct fiel
 		return st;
 	(void)snprintf(what, sizeof what, "\"%s\" can't hold this%s.", field->label,
 		       st == ST_LIMIT ? ": it is too long" : "");
-	expect(field, st, next, sizeof next);
+	value_expected(field, st == ST_LIMIT, next, sizeof next);
 	return failure_set(&c->why, st, what, "Nothing was changed.", next);
 }
 
 static enum status put_text(struct cmd *c, struct cmd_draft *draft, int index, const char *text, size_t len)
 {
 	const struct field *field = &draft->kind->fields[index];
-	const enum status st = value_from_person(field, text, len, c->r->identity.zone_min, &c->arena,
-						 &draft->row.values[index]);
+	int64_t ms = 0;
+	const int zone_min = moment_parse(text, len, 0, &ms) ? cmd_zone_of_local_min(c, ms) : 0;
+	const enum status st = value_from_person(field, text, len, zone_min, &c->arena, &draft->row.values[index]);
 
 	if (st != ST_OK)
 		return refuse_value(c, st, field);

@@ -68,6 +68,8 @@ enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct 
 /* "2026-11-23 08:42", in the agency's zone; "never" for 0. */
 #define CMD_TIME_SIZE 40
 const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE]);
+/* Minutes east of UTC for a time of day in the agency's zone, read as if it were UTC. */
+int cmd_zone_of_local_min(const struct cmd *c, int64_t local_ms);
 /* The day in the agency's zone that holds this time: [*from, *to). */
 void cmd_day(const struct cmd *c, int64_t ms, int64_t *from_out, int64_t *to_out);
 /* A value as people read it; in the command's arena. "-": nothing. */

@@ -8,10 +8,11 @@
 
 /* What does not go on by itself: changes held or given back, and what is no change yet. */
 static const char HELD[] =
-	"SELECT n,kind,id,CASE state WHEN 1 THEN 'held' ELSE 'returned' END,reason,made_wall_ms,NULL FROM ds_journal"
+	"SELECT n,kind,id,CASE state WHEN 1 THEN 'held' ELSE 'returned' END,reason,made_wall_ms,NULL,0 FROM ds_journal"
 	" WHERE state IN (1,3) UNION ALL"
 	" SELECT NULL,a.kind,a.id,'attention',min(a.reason),(SELECT min(wall_ms) FROM ds_dirty AS d WHERE d.kind=a.kind"
-	" AND d.id=a.id),min(a.field) FROM ds_attention AS a GROUP BY a.kind,a.id ORDER BY 6";
+	" AND d.id=a.id),min(a.field),EXISTS(SELECT 1 FROM ds_gone AS x WHERE x.kind=a.kind AND x.id=a.id)"
+	" FROM ds_attention AS a GROUP BY a.kind,a.id ORDER BY 6";
 
 static const struct table_column COLUMNS[] = {
 	{ "n", NULL, CELL_NUMBER },  { "record_kind", NULL, CELL_TEXT }, { "record", NULL, CELL_ID },
@@ -23,7 +24,7 @@ struct item {
 	const char *kind, *id, *state, *reason, *what, *next;
 	bool has_n;
 	int64_t n, made_ms;
-	char words[256];
+	char words[256], next_words[256];
 };
 
 static void explain_returned(struct item *item)
@@ -48,6 +49,13 @@ static void explain_attention(struct item *item, const struct kind *kind, sqlite
 		       too_long ? "is longer than it may be, so it is not sent"
 				: "does not have the form that it needs, so it is not sent");
 	item->what = item->words;
+	if (db_column_int(stmt, 7) != 0) {
+		(void)snprintf(item->next_words, sizeof item->next_words,
+			       "The record was deleted before it could be sent; what was written is kept. `doorstep held reuse"
+			       " %s/%s` brings it back, to be corrected.", item->kind, item->id);
+		item->next = item->next_words;
+		return;
+	}
 	item->next = too_long ? "Make it shorter, then save it again." : "Correct the value, then save it again.";
 }
 
@@ -148,12 +156,34 @@ int cmd_held(const struct command_line *line)
 
 /* --- reuse ------------------------------------------------------------------------ */
 
+/* KIND/ID: a record that was deleted before it could be sent. */
+static enum status bring_back(struct cmd *c, const char *name)
+{
+	const struct kind *kind = NULL;
+	char text[ID_TEXT_SIZE];
+	struct id id;
+	enum status st = cmd_ref(c, name, &kind, &id);
+
+	if (st == ST_OK)
+		st = journal_bring_back(c->r, kind, &id, &c->why);
+	if (st != ST_OK)
+		return st;
+	id_format(&id, text);
+	if (c->line->json)
+		printf("{\"record\":\"%s\",\"travel\":\"Saved on this tablet\"}\n", text);
+	else
+		puts("The record is on this tablet again. Correct it with `doorstep set`, and delete it again if you like.");
+	return ST_OK;
+}
+
 static enum status reuse_body(struct cmd *c)
 {
 	char *end = NULL;
 	unsigned long long n;
 	enum status st;
 
+	if (strchr(c->line->words[0], '/') != NULL)
+		return bring_back(c, c->line->words[0]);
 	errno = 0;
 	n = strtoull(c->line->words[0], &end, 10);
 	if (errno != 0 || end == c->line->words[0] || *end != '\0' || c->line->words[0][0] == '-' || n > INT64_MAX)

@@ -80,6 +80,17 @@ static enum status put_visit(struct cmd *c, struct cmd_draft *draft)
 	return st;
 }
 
+/* A note in which nothing is written is a slip: an empty file, or standard input that was not given. */
+static enum status check_text(struct cmd *c, const struct cmd_draft *draft)
+{
+	for (size_t f = 0; f < draft->kind->field_count; f++)
+		if (draft->row.values[f].tag == VALUE_TEXT &&
+		    draft->kind->groups[draft->kind->fields[f].group].rule == RULE_TEXT)
+			return ST_OK;
+	return failure_set(&c->why, ST_USAGE, "The note has no text.", "Nothing was saved.",
+			   "Give it on standard input, with --file FILE, or with --section NAME=TEXT.");
+}
+
 static enum status add_body(struct cmd *c)
 {
 	struct cmd_draft *draft = cmd_draft(c, "note");
@@ -92,6 +103,8 @@ static enum status add_body(struct cmd *c)
 		st = cmd_put_option(c, draft, "type", "--type");
 	if (st == ST_OK)
 		st = put_sections(c, draft);
+	if (st == ST_OK)
+		st = check_text(c, draft);
 	if (st != ST_OK)
 		return st;
 	cmd_put_id(c, draft, "author", &c->r->identity.worker);

@@ -11,7 +11,7 @@ static const char PATIENTS[] =
 
 static const struct table_column COLUMNS[] = {
 	{ "name", "Name", CELL_TEXT },	 { "birth_date", "Born", CELL_TEXT }, { "state", "On this tablet", CELL_TEXT },
-	{ "status", "Status", CELL_TEXT }, { "phone", "Phone", CELL_TEXT },	    { "id", "Id", CELL_ID },
+	{ "status", "Status", CELL_TEXT }, { "phone", "Phone", CELL_TEXT },	    { "id", "ID", CELL_ID },
 };
 
 static const char *state_words(const struct cmd *c, const char *state)

@@ -4,15 +4,32 @@
 
 #include "client/cmd.h"
 #include "common/moment.h"
+#include "common/zone.h"
 
-#define DAY_MS INT64_C(86400000)
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS (1440 * MINUTE_MS)
+
+/* The agency's zone at this moment. Where this system does not know the zone: as the centre told it. */
+static int zone_min(const struct cmd *c, int64_t ms)
+{
+	const struct replica_identity *owner = &c->r->identity;
+
+	return zone_known(owner->zone) ? zone_offset_min(owner->zone, ms) : owner->zone_min;
+}
+
+int cmd_zone_of_local_min(const struct cmd *c, int64_t local_ms)
+{
+	const struct replica_identity *owner = &c->r->identity;
+
+	return zone_known(owner->zone) ? zone_offset_of_local_min(owner->zone, local_ms) : owner->zone_min;
+}
 
 const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE])
 {
 	char text[MOMENT_TEXT_SIZE];
 	int64_t local = 0;
 
-	if (ms == 0 || __builtin_add_overflow(ms, (int64_t)c->r->identity.zone_min * 60000, &local)) {
+	if (ms == 0 || __builtin_add_overflow(ms, zone_min(c, ms) * MINUTE_MS, &local)) {
 		(void)snprintf(out, CMD_TIME_SIZE, "never");
 		return out;
 	}
@@ -24,12 +41,12 @@ const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE])
 
 void cmd_day(const struct cmd *c, int64_t ms, int64_t *from_out, int64_t *to_out)
 {
-	const int64_t zone_ms = (int64_t)c->r->identity.zone_min * 60000;
-	const int64_t local = ms + zone_ms;
-	const int64_t rest = ((local % DAY_MS) + DAY_MS) % DAY_MS;
+	const int64_t local = ms + zone_min(c, ms) * MINUTE_MS;
+	const int64_t midnight = local - ((local % DAY_MS) + DAY_MS) % DAY_MS;
 
-	*from_out = local - rest - zone_ms;
-	*to_out = *from_out + DAY_MS;
+	/* A day on which the clocks change is an hour shorter or longer. */
+	*from_out = midnight - cmd_zone_of_local_min(c, midnight) * MINUTE_MS;
+	*to_out = midnight + DAY_MS - cmd_zone_of_local_min(c, midnight + DAY_MS) * MINUTE_MS;
 }
 
 const char *cmd_worker(struct cmd *c, const struct id *worker)

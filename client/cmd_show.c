@@ -43,6 +43,15 @@ static enum status read_lost(struct cmd *c, const struct kind *kind, sqlite3_stm
 	return st;
 }
 
+/* What was lost once may stand again: a decision brought it back, or somebody wrote the same. */
+static bool stands_again(const struct entry *entry, const struct lost *lost)
+{
+	for (size_t f = 0; f < entry->kind->field_count; f++)
+		if ((lost->group->mask >> f & 1) != 0 && !value_equal(&lost->row.values[f], &entry->row.values[f]))
+			return false;
+	return true;
+}
+
 static enum status find_lost(struct cmd *c, const struct entry *entry, struct lost **out, size_t *count_out)
 {
 	struct lost *all = arena_zalloc(&c->arena, LOST_MAX * sizeof *all);
@@ -59,7 +68,7 @@ static enum status find_lost(struct cmd *c, const struct entry *entry, struct lo
 		st = read_lost(c, entry->kind, stmt, &all[count]);
 		if (st != ST_OK)
 			break;
-		count += all[count].group != NULL ? 1 : 0;
+		count += all[count].group != NULL && !stands_again(entry, &all[count]) ? 1 : 0;
 	}
 	db_done(stmt);
 	*out = all;

@@ -12,7 +12,7 @@ static const char TASKS[] =
 static const struct table_column COLUMNS[] = {
 	{ "due_to", "Due by", CELL_TIME }, { "title", "Task", CELL_TEXT },   { "name", "Patient", CELL_TEXT },
 	{ "status", "Status", CELL_TEXT }, { "priority", "Priority", CELL_TEXT }, { "travel", "Where it is", CELL_TEXT },
-	{ "id", "Id", CELL_ID },	    { "patient", NULL, CELL_ID },
+	{ "id", "ID", CELL_ID },	    { "patient", NULL, CELL_ID },
 };
 
 static void add_text(struct table *table, const char *text)

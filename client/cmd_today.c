@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "client/cmd.h"
+#include "client/standing.h"
 
 /* ?1 and ?2: the day; ?3: this tablet's care manager; ?4: everybody's. What must be known before the door opens comes
  * along. */
@@ -19,7 +20,7 @@ static const struct table_column COLUMNS[] = {
 	{ "visit", NULL, CELL_ID },	    { "patient", NULL, CELL_ID },     { "name", NULL, CELL_TEXT },
 	{ "planned_from", NULL, CELL_TIME }, { "planned_to", NULL, CELL_TIME }, { "purpose", NULL, CELL_TEXT },
 	{ "status", NULL, CELL_TEXT },	    { "alerts", NULL, CELL_TEXT },    { "risks", NULL, CELL_TEXT },
-	{ "allergies", NULL, CELL_TEXT },
+	{ "allergies", NULL, CELL_TEXT },   { "caseload", NULL, CELL_TEXT },
 };
 #define COLUMN_COUNT (sizeof COLUMNS / sizeof COLUMNS[0])
 
@@ -28,14 +29,15 @@ static const char *text_at(sqlite3_stmt *stmt, int at)
 	return (const char *)sqlite3_column_text(stmt, at);
 }
 
-static void add_row(struct table *table, sqlite3_stmt *stmt)
+static void add_row(struct table *table, sqlite3_stmt *stmt, const char *caseload)
 {
-	for (int i = 0; i < (int)COLUMN_COUNT; i++) {
+	for (int i = 0; i < (int)COLUMN_COUNT - 1; i++) {
 		if (COLUMNS[i].type == CELL_TIME && sqlite3_column_type(stmt, i) != SQLITE_NULL)
 			table_number(table, db_column_int(stmt, i));
 		else
 			table_text(table, text_at(stmt, i), (size_t)sqlite3_column_bytes(stmt, i));
 	}
+	table_text(table, caseload, caseload == NULL ? 0 : strlen(caseload));
 	table_end_row(table);
 }
 
@@ -49,7 +51,7 @@ static void tell_warning(const char *label, const char *lines)
 	cmd_lines(indent, lines);
 }
 
-static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt)
+static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *caseload)
 {
 	const int at = sqlite3_column_type(stmt, 3) == SQLITE_NULL ? 10 : 3;
 	const char *name = text_at(stmt, 2), *purpose = text_at(stmt, 5);
@@ -58,6 +60,8 @@ static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt)
 	printf("%s  %s%s%s, %s\n", cmd_time(c, db_column_int(stmt, at), time) + 11,
 	       name == NULL ? "(the patient's record is still on its way)" : name, purpose == NULL ? "" : ", ",
 	       purpose == NULL ? "" : purpose, text_at(stmt, 6));
+	if (caseload != NULL && strcmp(caseload, "left") == 0)
+		puts("       No longer in your caseload: what you write here will be held at the centre.");
 	tell_warning("Alert", text_at(stmt, 7));
 	tell_warning("Risk", text_at(stmt, 8));
 	tell_warning("Allergy", text_at(stmt, 9));
@@ -66,14 +70,18 @@ static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt)
 
 static enum status today_rows(struct cmd *c, sqlite3_stmt *stmt, struct table *table, size_t *count_out)
 {
+	const char *caseload = NULL;
+	struct id patient = ID_STAFF;
 	enum status st;
 	bool row = false;
 
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
+		if (!db_column_id(stmt, 1, &patient) || standing_patient(c->r, &patient, &caseload) != ST_OK)
+			caseload = NULL;
 		if (c->line->json)
-			add_row(table, stmt);
+			add_row(table, stmt, caseload);
 		else
-			tell_visit(c, stmt);
+			tell_visit(c, stmt, caseload);
 		(*count_out)++;
 	}
 	db_done(stmt);

@@ -16,7 +16,7 @@ static const struct table_column COLUMNS[] = {
 	{ "planned_from", "Planned", CELL_TIME },     { "name", "Patient", CELL_TEXT },
 	{ "purpose", "Purpose", CELL_TEXT },	       { "status", "Status", CELL_TEXT },
 	{ "check_in_time", "Checked in", CELL_TIME }, { "check_out_time", "Checked out", CELL_TIME },
-	{ "travel", "Where it is", CELL_TEXT },       { "id", "Id", CELL_ID },
+	{ "travel", "Where it is", CELL_TEXT },       { "id", "ID", CELL_ID },
 	{ "patient", NULL, CELL_ID },
 };
 

@@ -138,14 +138,12 @@ enum status draft_sent(struct replica *r, struct draft *d, uint64_t n, const str
 
 /* --- sets as programs write them --------------------------------------------------- */
 
-static enum status write_quietly(struct replica *r, const struct key *key, const char *column, const struct value *value)
+static enum status write_tidied(struct replica *r, const struct key *key, const char *column, const struct value *value)
 {
-	struct buf sql;
-	enum status st = replica_quiet_begin(r);
+	enum status st = ST_OK;
 	sqlite3_stmt *stmt = NULL;
+	struct buf sql;
 
-	if (st != ST_OK)
-		return st;
 	buf_init(&sql, 512);
 	buf_printf(&sql, "UPDATE \"%s\" SET \"%s\"=?1 WHERE id=?2", key->kind->name, column);
 	st = buf_status(&sql);
@@ -157,7 +155,7 @@ static enum status write_quietly(struct replica *r, const struct key *key, const
 		st = db_run(&r->db, stmt);
 	}
 	buf_close(&sql);
-	return st == ST_OK ? replica_quiet_end(r) : st;
+	return st;
 }
 
 /* Any program may write a set as a JSON array in whatever order and form: it is the same set, and travels (and stands
@@ -183,7 +181,7 @@ static enum status tidy_sets(struct replica *r, struct draft *d)
 		}
 		*value = tidy;
 		if (d->live)
-			st = write_quietly(r, &d->key, field->name, value);
+			st = write_tidied(r, &d->key, field->name, value);
 	}
 	return st;
 }

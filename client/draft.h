@@ -30,13 +30,14 @@ struct draft {
 	bool goes[SLOTS];
 	size_t goes_count;
 	bool dropped;              /* a group was typed back: its copy may show */
+	bool says_gone;            /* the mark goes along, uncounted, only to say that the record is deleted */
 	bool again;                /* more of it goes under another number */
 	uint64_t sent_n;           /* the change in flight that `sent` holds; 0 = none */
 	struct change *sent;
 	struct change change;
 };
 
-/* Fill a zeroed draft that has its arena, in which its texts live. ST_NOT_FOUND: there is neither a
+/* Fill a zeroed draft that has its arena, in which its texts live. Between replica_quiet_begin and _end. ST_NOT_FOUND: there is neither a
  * row nor the last one of a deleted record. ST_CORRUPT: that one can't be read. ST_NOMEM
  * also where the record exceeds the arena. key and tracks are set on these failures too. */
 enum status draft_load(struct replica *r, const struct pending *pending, struct draft *d) MUST_CHECK;

@@ -170,6 +170,10 @@ static enum status use_values(struct replica *r, const struct change *change, st
 		return failure_set(why, st, NULL, NULL, NULL);
 	if (change->deletes && live)
 		st = delete_row(r, &key);
+	else if (live && change->create)
+		return failure_set(why, ST_EXISTS, "A record with the same id is on this tablet now; it is not the one you wrote.",
+				   "Nothing was changed; what you wrote is kept in the journal.",
+				   "Enter what you wrote again as a new record, or change the one that is here.");
 	else if (live && change->mask != 0)
 		st = write_change(r, change, false);
 	else if (!live && change->create && !change->deletes)
@@ -238,6 +242,61 @@ static enum status reuse(struct replica *r, uint64_t n, struct arena *arena, str
 	if (st != ST_OK)
 		db_rollback(&r->db);
 	return st;
+}
+
+/* --- a deleted record comes back ---------------------------------------------------- */
+
+/* INSERT INTO "task"(id,patient,"title",…) SELECT id,patient,json_extract(last,'$[0]'),… */
+static void add_bring_back(struct buf *sql, const struct kind *kind)
+{
+	const char *patient = kind_has_patient(kind) ? ",patient" : "";
+
+	buf_printf(sql, "INSERT INTO \"%s\"(id%s,", kind->name, patient);
+	kindsql_columns(sql, kind, kind->mask_all, "");
+	buf_printf(sql, ") SELECT id%s", patient);
+	for (int i = 0; i < kind->field_count; i++)
+		buf_printf(sql, ",json_extract(last,'$[%d]')", i);
+	buf_add_str(sql, " FROM ds_gone AS x WHERE kind=?1 AND id=?2 AND last IS NOT NULL"
+			 " AND EXISTS(SELECT 1 FROM ds_dirty AS d WHERE d.kind=x.kind AND d.id=x.id)");
+}
+
+/* The values are taken as they are, whatever their form: they are to be mended, not judged. */
+static enum status bring_back(struct replica *r, const struct key *key)
+{
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = NULL;
+	struct buf sql;
+
+	buf_init(&sql, 16384);
+	add_bring_back(&sql, key->kind);
+	st = buf_status(&sql);
+	if (st == ST_OK)
+		stmt = key_prepare(r, buf_str(&sql), key, &st);
+	buf_close(&sql);
+	if (stmt != NULL)
+		st = db_run(&r->db, stmt);
+	if (st == ST_OK && sqlite3_changes64(r->db.handle) == 0)
+		st = ST_NOT_FOUND;
+	return st;
+}
+
+enum status journal_bring_back(struct replica *r, const struct kind *kind, const struct id *id, struct failure *why)
+{
+	const struct key key = { .kind = kind, .id = *id };
+	enum status st = db_begin(&r->db);
+
+	if (st != ST_OK)
+		return failure_set(why, st, NULL, NULL, NULL);
+	st = kind->writer == WRITER_CENTRE ? ST_NOT_FOUND : bring_back(r, &key);
+	if (st == ST_OK)
+		st = db_commit(&r->db);
+	if (st == ST_OK)
+		return ST_OK;
+	db_rollback(&r->db);
+	if (st == ST_NOT_FOUND)
+		return failure_set(why, st, "No such record was deleted on this tablet and not sent.", "Nothing was changed.",
+				   "`doorstep held` lists what can be brought back.");
+	return failure_set(why, st, NULL, NULL, NULL);
 }
 
 enum status journal_reuse(struct replica *r, uint64_t n, struct failure *why)

@@ -41,8 +41,15 @@ struct outbox_counts {
 enum status journal_counts(struct replica *r, struct outbox_counts *out) MUST_CHECK;
 
 /* Use a returned change's values again: they are written into the live row as a new edit
- * (a returned create makes its record again under the same id). ST_NOT_FOUND. */
+ * (a returned create makes its record again under the same id). ST_NOT_FOUND. ST_EXISTS: another
+ * record has the create's id meanwhile. */
 enum status journal_reuse(struct replica *r, uint64_t n, struct failure *why) MUST_CHECK;
+
+/* Bring a record back that was deleted here before all of it could be sent, with the values it had
+ * last, so that what exceeds a limit can be corrected. As if a program had inserted it again:
+ * the deletion is undone. ST_NOT_FOUND: there is no such one. */
+enum status journal_bring_back(struct replica *r, const struct kind *kind, const struct id *id,
+			       struct failure *why) MUST_CHECK;
 
 /* Recompute every digest and the running digest, compare with the newest receipt,
  * verify all kept receipts' signatures with the centre's key. *why says where it

@@ -6,6 +6,10 @@
 #define PATIENT "--patient", "ID", "whose record it is"
 #define SHOWN "--shown", "VERSION", "the version you were shown, so that news is not overwritten"
 
+static const struct option_row HOME[] = {
+	{ "--home", "FOLDER", "where the tablet's data is (else DOORSTEP_HOME, else ~/.local/share/doorstep)" },
+	{ NULL, NULL, NULL },
+};
 static const struct option_row NONE[] = { { NULL, NULL, NULL } };
 static const struct option_row ALL[] = {
 	{ "--all", NULL, "those of all care managers" },
@@ -36,7 +40,7 @@ static const struct option_row LIST[] = {
 };
 static const struct option_row TASK_ADD[] = {
 	{ PATIENT },
-	{ "--due", "TIME", "by when" },
+	{ "--due", "TIME", "by when, as 2026-11-23T14:30, in the agency's time zone" },
 	{ "--priority", "WORD", "low, normal, high or urgent" },
 	{ "--notes", "TEXT", "more about it" },
 	{ NULL, NULL, NULL },
@@ -48,7 +52,7 @@ static const struct option_row TASK_DONE[] = {
 };
 static const struct option_row VISIT_ADD[] = {
 	{ PATIENT },
-	{ "--at", "TIME", "when it begins" },
+	{ "--at", "TIME", "when it begins, as 2026-11-23T14:30, in the agency's time zone" },
 	{ "--minutes", "N", "how long it is to take" },
 	{ "--purpose", "TEXT", "what it is for" },
 	{ "--service", "TEXT", "the type of service" },
@@ -83,23 +87,24 @@ static const struct command_row COMMANDS[] = {
 	{ "status", "", "Say what is saved, on its way, received, or needs attention.", NONE, 0, 0, cmd_status },
 	{ "today", "", "List today's visits, with what must be known before each.", ALL, 0, 0, cmd_today },
 	{ "patients", "", "List the patients on this tablet.", NONE, 0, 0, cmd_patients },
-	{ "patient add", "[FIELD=VALUE...]", "Add a patient, who is then yours.", PATIENT_ADD, 0, 64, cmd_patient_add },
+	{ "patient add", "--name NAME [FIELD=VALUE...]", "Add a patient, who is then yours.", PATIENT_ADD, 0, 64, cmd_patient_add },
 	{ "show", "KIND/ID", "Show a record, where it is on its way, and what is in conflict.", NONE, 1, 1, cmd_show },
-	{ "note add", "", "Write a note; its text comes from standard input.", NOTE_ADD, 0, 0, cmd_note_add },
+	{ "note add", "--patient ID", "Write a note; its text comes from standard input.", NOTE_ADD, 0, 0, cmd_note_add },
 	{ "note edit", "ID", "Replace a section of a note.", NOTE_EDIT, 1, 1, cmd_note_edit },
 	{ "task list", "", "List open tasks.", LIST, 0, 0, cmd_task_list },
-	{ "task add", "TITLE", "Add a task; a title of - is read from standard input.", TASK_ADD, 1, 1, cmd_task_add },
+	{ "task add", "TITLE --patient ID", "Add a task; a title of - is read from standard input.", TASK_ADD, 1, 1, cmd_task_add },
 	{ "task done", "ID", "Finish a task.", TASK_DONE, 1, 1, cmd_task_done },
 	{ "visit list", "", "List visits that are planned or in progress.", LIST, 0, 0, cmd_visit_list },
-	{ "visit add", "", "Plan a visit.", VISIT_ADD, 0, 0, cmd_visit_add },
+	{ "visit add", "--patient ID --at TIME", "Plan a visit.", VISIT_ADD, 0, 0, cmd_visit_add },
 	{ "visit in", "ID", "Check in: the visit begins now.", VISIT_IN, 1, 1, cmd_visit_in },
 	{ "visit out", "ID", "Check out: the visit ends now.", VISIT_OUT, 1, 1, cmd_visit_out },
 	{ "set", "KIND/ID FIELD=VALUE...", "Change fields of a record; VALUE may be - or @FILE.", SET, 2, 64, cmd_set },
 	{ "conflicts", "", "List what a person must decide, with the candidates.", NONE, 0, 0, cmd_conflicts },
-	{ "decide", "CONFLICT", "Decide a conflict.", DECIDE, 1, 1, cmd_decide },
+	{ "decide", "CONFLICT --keep current|other|N | --value V", "Decide a conflict.", DECIDE, 1, 1, cmd_decide },
 	{ "held", "", "List what is held, returned or can't be sent, with the reason and what to do.", NONE, 0, 0,
 	  cmd_held },
-	{ "held reuse", "N", "Use the values of a returned change again.", NONE, 1, 1, cmd_held_reuse },
+	{ "held reuse", "N|KIND/ID", "Use a returned change again, or bring back what was deleted before it was sent.", NONE,
+	  1, 1, cmd_held_reuse },
 	{ "sql", "STATEMENT", "Run one SQL statement on the replica, as any program would; - and @FILE too.", NONE, 1, 1,
 	  cmd_sql },
 	{ "verify", "", "Check the journal against what the centre has signed.", NONE, 0, 0, cmd_verify },
@@ -110,5 +115,5 @@ int main(int argc, char **argv)
 {
 	umask(S_IRWXG | S_IRWXO); /* patients' data is for the tablet's own account */
 	return command_main("doorstep", "doorstep: a care manager's records on this tablet, in step with the centre.",
-			    "--home", COMMANDS, argc, argv);
+			    HOME, COMMANDS, argc, argv);
 }

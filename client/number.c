@@ -152,22 +152,6 @@ static enum status consider_create(struct replica *r, struct draft *d)
 	return ST_OK;
 }
 
-static enum status consider_all(struct replica *r, struct draft *d)
-{
-	enum status st = ST_OK;
-
-	d->goes_count = 0;
-	memset(d->goes, 0, sizeof d->goes);
-	if (d->tracks.created)
-		return consider_create(r, d);
-	for (int slot = 0; slot < slot_count(d->key.kind) && st == ST_OK; slot++)
-		if (d->dirty[slot].present)
-			st = consider(r, d, slot);
-	return st;
-}
-
-/* --- the change ------------------------------------------------------------------- */
-
 static const struct dirty *latest(const struct draft *d)
 {
 	const struct dirty *latest = d->record.present ? &d->record : NULL;
@@ -179,6 +163,37 @@ static const struct dirty *latest(const struct draft *d)
 	assert(latest != NULL);
 	return latest;
 }
+
+/* Values of a record that is deleted here and whose mark need not go: the centre deleted it, and a program made it
+ * again and deleted it again; or the mark went under an earlier number. As a plain edit they would bring back what
+ * everybody deleted. */
+static void say_gone(struct draft *d)
+{
+	if (!d->dirty[SLOT_MARK].present) {
+		d->dirty[SLOT_MARK] = *latest(d);
+		d->dirty[SLOT_MARK].base = (struct version){ .tag = VERSION_NONE };
+	}
+	d->goes[SLOT_MARK] = true;
+	d->says_gone = true;
+}
+
+static enum status consider_all(struct replica *r, struct draft *d)
+{
+	enum status st = ST_OK;
+
+	d->goes_count = 0;
+	memset(d->goes, 0, sizeof d->goes);
+	if (d->tracks.created)
+		return consider_create(r, d);
+	for (int slot = 0; slot < slot_count(d->key.kind) && st == ST_OK; slot++)
+		if (d->dirty[slot].present)
+			st = consider(r, d, slot);
+	if (st == ST_OK && !d->live && d->goes_count > 0 && !d->goes[SLOT_MARK])
+		say_gone(d);
+	return st;
+}
+
+/* --- the change ------------------------------------------------------------------- */
 
 static void fill_change(struct draft *d)
 {
@@ -215,7 +230,7 @@ static void halve(struct draft *d)
 	size_t left = d->goes_count / 2;
 
 	for (int slot = 0; slot < slot_count(d->key.kind); slot++) {
-		if (!d->goes[slot])
+		if (!d->goes[slot] || (slot == SLOT_MARK && d->says_gone))
 			continue;
 		if (left > 0)
 			left--;

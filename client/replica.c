@@ -320,10 +320,29 @@ enum status replica_read(struct replica *r, const struct kind *kind, const struc
 	return status;
 }
 
+static const char FLAG_NOTICE[] = "Another program had switched off the part of the database that notices your edits. It is"
+				  " switched on again. Edits made meanwhile may not have been noticed.";
+
+/* Inside a write transaction, before anything of it is quiet, no row can be ours: a program that keeps foreign keys off
+ * committed it. */
+static enum status clear_foreign_flag(struct replica *r)
+{
+	enum status status = db_exec(&r->db, "DELETE FROM ds_applying");
+
+	if (status != ST_OK || sqlite3_changes64(r->db.handle) == 0)
+		return status;
+	r->restored = true;
+	env_log(r->env, LOG_ERROR, "replica", "restored", "what=%s", "flag");
+	return replica_tell(r, FLAG_NOTICE);
+}
+
 enum status replica_quiet_begin(struct replica *r)
 {
+	enum status status;
+
 	assert(sqlite3_get_autocommit(r->db.handle) == 0);
-	return db_exec(&r->db, "INSERT INTO ds_applying(x) VALUES(1)");
+	status = clear_foreign_flag(r);
+	return status == ST_OK ? db_exec(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
 }
 
 enum status replica_quiet_end(struct replica *r)

@@ -80,7 +80,7 @@ struct replica {
 	const struct schema *schema;
 	const struct env *env;
 	struct replica_identity identity; /* as read at open; replica_identity_set renews it */
-	bool restored;        /* triggers had been lost and were restored at open: tell people */
+	bool restored;        /* triggers had been lost or switched off, and were restored: tell people */
 };
 
 /* Open or (create) make the replica at path. Tables, triggers and views are made
@@ -114,7 +114,9 @@ enum status replica_read(struct replica *r, const struct kind *kind, const struc
 			 struct arena *arena, struct row *row_out, struct id *patient_out,
 			 int64_t *version_out) MUST_CHECK;
 
-/* Between these two the triggers stay quiet. Inside a write transaction only. */
+/* Between these two the triggers stay quiet. Inside a write transaction only, and not one pair in
+ * another: a flag that is there at the begin was left by another program, is cleared and told
+ * (restored, ds_notice, a log line). */
 enum status replica_quiet_begin(struct replica *r) MUST_CHECK;
 enum status replica_quiet_end(struct replica *r) MUST_CHECK;
 

@@ -41,6 +41,7 @@ struct runner {
 	int64_t links_ms, news_ms;
 	int64_t edit_seen, schema_seen;
 	uint64_t way_out;
+	bool anew; /* the newest exchange took the cursor away */
 };
 
 static int64_t now_of(const struct runner *r)
@@ -163,7 +164,9 @@ static void sync_now(struct runner *r, int64_t rest_ms)
 	engine_started(&r->engine, now_of(r));
 	st = agent_exchange(r->agent, &options, 0, &report, NULL);
 	result.ok = st == ST_OK;
-	result.more = report.again;
+	/* Once, as in agent_sync: a centre that does not fit this tablet would be asked without an end. */
+	result.more = report.again || (report.applied.anew && !r->anew);
+	r->anew = st == ST_OK ? report.applied.anew : r->anew;
 	result.retry_after_ms = report.retry_after_ms;
 	if (st == ST_BUSY && report.requests == 0)
 		result.retry_after_ms = LOCKED_RETRY_MS; /* a `doorstep sync` is at work */

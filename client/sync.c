@@ -67,10 +67,25 @@ static enum status collect_changes(struct replica *r, struct arena *arena, struc
 	return st;
 }
 
-/* Held numbers go up with each request until the answer brings the decision. */
+/* Held numbers go up with each request until the answer brings the decision; where there are more than one takes, the
+ * next ones in turn, from the one after the last that was asked about. */
+static const char HELD_IN_TURN[] = "SELECT n,digest FROM (SELECT n,digest FROM ds_journal WHERE state=1"
+				   " ORDER BY n<=?1,n LIMIT ?2) ORDER BY n";
+
+/* Which of these, in ascending order, was the last in turn? */
+static uint64_t last_in_turn(const struct request_held *held, size_t count, uint64_t start)
+{
+	size_t wrapped = 0;
+
+	while (wrapped < count && held[wrapped].n <= start)
+		wrapped++;
+	return held[(wrapped > 0 ? wrapped : count) - 1].n;
+}
+
 static enum status collect_held(struct replica *r, struct arena *arena, struct request *request)
 {
 	struct request_held *held = arena_alloc(arena, LIMIT_HELD_MAX * sizeof *held);
+	const int64_t start = replica_meta_int(r, "held_asked");
 	size_t count = 0;
 	enum status st = ST_OK;
 	bool row = false;
@@ -78,9 +93,11 @@ static enum status collect_held(struct replica *r, struct arena *arena, struct r
 
 	if (held == NULL)
 		return ST_NOMEM;
-	stmt = db_prepare(&r->db, "SELECT n,digest FROM ds_journal WHERE state=1 ORDER BY n", &st);
+	stmt = db_prepare(&r->db, HELD_IN_TURN, &st);
 	if (stmt == NULL)
 		return st;
+	(void)sqlite3_bind_int64(stmt, 1, start);
+	(void)sqlite3_bind_int64(stmt, 2, LIMIT_HELD_MAX);
 	while (count < LIMIT_HELD_MAX && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
 		const void *digest = sqlite3_column_blob(stmt, 1);
 
@@ -95,6 +112,8 @@ static enum status collect_held(struct replica *r, struct arena *arena, struct r
 	db_done(stmt);
 	request->held = held;
 	request->held_count = count;
+	if (st == ST_OK && count == LIMIT_HELD_MAX)
+		st = replica_meta_set_int(r, "held_asked", (int64_t)last_in_turn(held, count, (uint64_t)start));
 	return st;
 }
 

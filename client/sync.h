@@ -47,7 +47,8 @@ void sync_close(struct sync *s);
 enum status sync_build(struct sync *s, const struct sync_options *options, struct buf *request_out,
 		       struct sync_report *report, struct failure *why) MUST_CHECK;
 
-/* ST_STALE/ST_FORGED/ST_PROTOCOL/ST_LIMIT: nothing applied. After any failure the
+/* ST_STALE/ST_FORGED/ST_PROTOCOL/ST_LIMIT: nothing applied. Records that can't be read are no
+ * failure (report->applied.unreadable, apply.h). After any failure the
  * next exchange starts with sync_build. report->applied.more: call sync_build again. */
 enum status sync_take(struct sync *s, const void *answer, size_t len, struct sync_report *report,
 		      struct failure *why) MUST_CHECK;

@@ -471,6 +471,9 @@ static enum status introduce(const struct transport_options *options, const stru
 		st = perform(&x, "/v1/enrol", MESSAGE_TYPE, &report);
 	if (st == ST_OK && enrol_answer_decode(answer.data, answer.len, arena, answer_out) != ST_OK)
 		st = no_card(why);
+	/* No work is under way yet: only the tablet itself is left as it was. */
+	if (st != ST_OK)
+		(void)failure_set(why, st, why->what, "Nothing was changed on this tablet.", why->next);
 	transport_close(t);
 	buf_close(&answer);
 	if (body.data != NULL)

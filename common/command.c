@@ -17,9 +17,10 @@ static const struct option_row COMMON_OPTIONS[] = {
 };
 
 struct parse {
+	const char *program;
 	const struct command_row *command;
 	struct command_line line;
-	const char *folder_option;
+	const struct option_row *folder; /* one row, and the end of a table */
 	const char **words;
 	bool help;
 };
@@ -54,37 +55,77 @@ static void print_options(FILE *out, const struct option_row *options)
 	}
 }
 
-static void print_command_help(const char *program, const struct command_row *c,
-			       const char *folder_option)
+static void print_command_help(const struct parse *p)
 {
-	printf("%s %s%s%s\n\n%s\n\n", program, c->name, c->words[0] != '\0' ? " " : "", c->words,
-	       c->help);
+	const struct command_row *c = p->command;
+
+	printf("%s %s%s%s\n\n%s\n\n", p->program, c->name, c->words[0] != '\0' ? " " : "", c->words, c->help);
 	print_options(stdout, c->options);
-	printf("  %s FOLDER%*swhere it keeps its data\n", folder_option,
-	       HELP_WIDTH - 9 - (int)strlen(folder_option), "");
+	print_options(stdout, p->folder);
 	print_options(stdout, COMMON_OPTIONS);
 }
 
-static void print_help(const char *program, const char *about, const struct command_row *commands,
-		       const char *folder_option)
+/* Does the command's name begin with this word and go on? NULL: any does. */
+static bool command_begins(const struct command_row *c, const char *word)
 {
-	printf("%s\n\n", about);
-	for (const struct command_row *c = commands; c->name != NULL; c++) {
-		int used = printf("  %s %s", c->name, c->words);
+	const size_t len = word == NULL ? 0 : strlen(word);
 
+	return word == NULL || (len > 0 && strncmp(c->name, word, len) == 0 && c->name[len] == ' ');
+}
+
+/* The commands whose names begin with this word; NULL: all of them. */
+static void print_help(const char *program, const struct option_row *folder, const struct command_row *commands,
+		       const char *word)
+{
+	for (const struct command_row *c = commands; c->name != NULL; c++) {
+		int used;
+
+		if (!command_begins(c, word))
+			continue;
+		used = printf("  %s%s%s", c->name, c->words[0] != '\0' ? " " : "", c->words);
 		if (used >= HELP_WIDTH + 8)
 			used = printf("\n") - 1;
 		printf("%*s%s\n", used < HELP_WIDTH + 8 ? HELP_WIDTH + 8 - used : 1, "", c->help);
 	}
-	printf("\nEvery command takes --json, --help and %s FOLDER. `%s COMMAND --help` says more.\n",
-	       folder_option, program);
+	printf("\nEvery command takes --json, --help and %s %s. `%s COMMAND --help` says more.\n"
+	       "The exit code is 0 when it is done, 1 when it is refused or failed, 2 when the command was not understood.\n",
+	       folder->name, folder->value, program);
 }
 
-static int usage(const char *program, const char *what, const char *detail)
+/* --- wrong use --------------------------------------------------------------- */
+
+/* command: as far as it was understood, "" = not at all. */
+static int usage(const struct parse *p, const char *command, const char *what, const char *detail)
 {
-	fprintf(stderr, "%s: %s%s. Nothing was done. `%s --help` lists the commands.\n", program,
-		what, detail, program);
-	return 2;
+	struct failure why = { ST_OK, "", "", "" };
+	char text[2 * sizeof why.what], next[sizeof why.next];
+
+	(void)snprintf(text, sizeof text, "%s`%s`.", what, detail);
+	(void)snprintf(next, sizeof next, "`%s%s%s --help` %s.", p->program, command[0] != '\0' ? " " : "", command,
+		       p->command != NULL ? "says how it is written" : "lists the commands");
+	(void)failure_set(&why, ST_USAGE, text, "Nothing was done.", next);
+	return command_fail(&p->line, &why);
+}
+
+/* No command's name begins so, or the second word of one is missing or wrong. */
+static int no_command(const struct parse *p, const struct command_row *commands, int argc, char **argv)
+{
+	const char *word = argv[1];
+	bool begins = false;
+	char both[160];
+
+	for (const struct command_row *c = commands; c->name != NULL; c++)
+		begins = begins || command_begins(c, word);
+	if (!begins)
+		return usage(p, "", "There is no command ", word);
+	if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "help") == 0)) {
+		print_help(p->program, p->folder, commands, word);
+		return 0;
+	}
+	if (argc < 3 || argv[2][0] == '-')
+		return usage(p, word, "A second word is missing after ", word);
+	(void)snprintf(both, sizeof both, "%s %s", word, argv[2]);
+	return usage(p, word, "There is no command ", both);
 }
 
 /* --- parsing -------------------------------------------------------------- */
@@ -143,32 +184,32 @@ static const char *parse_option(struct parse *p, int argc, char **argv, int *at)
 	const char *equals = strchr(arg, '=');
 	const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
 	const int index = option_find(p->command->options, arg, len);
-	const bool folder = strlen(p->folder_option) == len && memcmp(arg, p->folder_option, len) == 0;
+	const bool folder = strlen(p->folder->name) == len && memcmp(arg, p->folder->name, len) == 0;
 	const char *value = equals != NULL ? equals + 1 : NULL;
 
 	if (index < 0 && !folder) {
 		const int common = option_find(COMMON_OPTIONS, arg, len);
 
 		if (common < 0 || equals != NULL)
-			return "there is no option ";
+			return "There is no option ";
 		p->line.json = p->line.json || common == 0;
 		p->help = p->help || common == 1;
 		return NULL;
 	}
 	if (index >= 0 && p->command->options[index].value == NULL) {
 		p->line.values[index][0] = "";
-		return equals != NULL ? "this option takes no value: " : NULL;
+		return equals != NULL ? "This option takes no value: " : NULL;
 	}
 	if (value == NULL) {
 		if (*at + 1 >= argc)
-			return "a value is missing after ";
+			return "A value is missing after ";
 		value = argv[++*at];
 	}
 	if (folder) {
 		p->line.folder = value;
 		return NULL;
 	}
-	return value_add(p->line.values[index], value) ? NULL : "too often: ";
+	return value_add(p->line.values[index], value) ? NULL : "This option was given too often: ";
 }
 
 static const char *parse_all(struct parse *p, int argc, char **argv, const char **detail_out)
@@ -217,40 +258,55 @@ static bool parse_open(struct parse *p, int argc)
 	return true;
 }
 
-static int parse_and_run(const char *program, struct parse *p, int argc, char **argv)
+static int parse_and_run(struct parse *p, int argc, char **argv)
 {
-	const char *detail = "", *wrong;
+	const char *name = p->command->name, *detail = "", *wrong;
 
 	if (!parse_open(p, argc))
 		return command_fail(&p->line, status_text(ST_NOMEM));
 	wrong = parse_all(p, argc, argv, &detail);
 	if (wrong != NULL)
-		return usage(program, wrong, detail);
+		return usage(p, name, wrong, detail);
 	if (p->help) {
-		print_command_help(program, p->command, p->folder_option);
+		print_command_help(p);
 		return 0;
 	}
 	if (p->line.word_count < p->command->words_min)
-		return usage(program, "an argument is missing: ", p->command->words);
+		return usage(p, name, "An argument is missing: ", p->command->words);
 	if (p->line.word_count > p->command->words_max)
-		return usage(program, "one argument too many: ", p->line.words[p->command->words_max]);
+		return usage(p, name, "One argument too many: ", p->line.words[p->command->words_max]);
 	return p->command->run(&p->line);
 }
 
-int command_main(const char *program, const char *about, const char *folder_option,
+/* Whatever else is wrong: does the caller want JSON? */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+int command_main(const char *program, const char *about, const struct option_row *folder,
 		 const struct command_row *commands, int argc, char **argv)
 {
-	struct parse p = { .folder_option = folder_option };
+	struct parse p = { .program = program, .folder = folder, .line = { .json = wants_json(argc, argv) } };
 	int used = 0, code;
 
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		print_help(program, about, commands, folder_option);
+	if (argc < 2 || is_help(argv[1])) {
+		printf("%s\n\n", about);
+		print_help(program, folder, commands, NULL);
 		return argc < 2 ? 2 : 0;
 	}
 	p.command = command_find(commands, argc - 1, argv + 1, &used);
 	if (p.command == NULL)
-		return usage(program, "there is no command ", argv[1]);
-	code = parse_and_run(program, &p, argc - 1 - used, argv + 1 + used);
+		return no_command(&p, commands, argc, argv);
+	code = parse_and_run(&p, argc - 1 - used, argv + 1 + used);
 	parse_close(&p);
 	if (fflush(stdout) != 0 && code == 0) {
 		fprintf(stderr, "%s: what it printed could not be written whole: %s\n", program,
@@ -300,6 +356,22 @@ static enum status read_all(FILE *in, size_t len_max, struct buf *into)
 	return ferror(in) ? ST_IO : buf_status(into);
 }
 
+/* What "-" or "@FILE" stands for. ST_NOT_FOUND: the file can't be opened. */
+static enum status read_argument(const char *argument, size_t len_max, struct buf *into)
+{
+	enum status st;
+	FILE *file;
+
+	if (argument[0] != '@')
+		return read_all(stdin, len_max, into);
+	file = fopen(argument + 1, "re");
+	if (file == NULL)
+		return ST_NOT_FOUND;
+	st = read_all(file, len_max, into);
+	fclose(file);
+	return st;
+}
+
 static enum status keep(const void *data, size_t len, char **out, size_t *len_out, struct failure *why)
 {
 	char *copy = malloc(len + 1);
@@ -318,21 +390,16 @@ enum status command_argument(const char *argument, size_t len_max, char **out, s
 			     struct failure *why)
 {
 	struct buf text = { 0 };
-	enum status st = ST_OK;
-	FILE *in = stdin;
+	enum status st;
 
 	if (argument[0] == '@' && argument[1] == '@')
 		return keep(argument + 1, strlen(argument + 1), out, len_out, why);
 	if (argument[0] != '@' && strcmp(argument, "-") != 0)
 		return keep(argument, strlen(argument), out, len_out, why);
-	if (argument[0] == '@')
-		in = fopen(argument + 1, "re");
-	if (in == NULL)
-		return failure_set(why, ST_NOT_FOUND, "The file named after '@' could not be read.",
+	st = read_argument(argument, len_max, &text);
+	if (st == ST_NOT_FOUND)
+		return failure_set(why, ST_NOT_FOUND, "The file that was named could not be read.",
 				   "Nothing was changed.", "Check its name and permissions.");
-	st = read_all(in, len_max, &text);
-	if (in != stdin)
-		fclose(in);
 	if (st != ST_OK) {
 		st = failure_set(why, st, st == ST_LIMIT ? "The text is too long." : "The text could not be read.",
 				 "Nothing was changed.", NULL);

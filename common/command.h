@@ -47,8 +47,9 @@ struct command_row {
 	int (*run)(const struct command_line *line); /* returns the exit code */
 };
 
-/* Find the command (longest match of words), parse, run. Prints help and usage errors. */
-int command_main(const char *program, const char *about, const char *folder_option,
+/* Find the command (longest match of words), parse, run. Prints help and, as command_fail does, usage errors.
+ * folder: the option that names where data is kept, one row and the end of a table. */
+int command_main(const char *program, const char *about, const struct option_row *folder,
 		 const struct command_row *commands, int argc, char **argv);
 
 const char *command_option(const struct command_line *line, const char *name); /* last given, or NULL */
@@ -60,7 +61,7 @@ const char *const *command_options(const struct command_line *line, const char *
 enum status command_argument(const char *argument, size_t len_max, char **out, size_t *len_out,
 			     struct failure *why) MUST_CHECK;
 
-/* Print the failure as one line (or JSON) to standard error; returns 1. */
+/* Print the failure as one line (or JSON) to standard error; returns the exit code: 2 for ST_USAGE, else 1. */
 int command_fail(const struct command_line *line, const struct failure *why);
 
 /* --- lists: rows of named cells, printed as aligned columns or as JSON objects. */
@@ -76,7 +77,7 @@ void table_text(struct table *t, const char *text, size_t len); /* next cell; NU
 void table_number(struct table *t, int64_t number);
 void table_end_row(struct table *t);
 /* Put the rows in order of their first cell. */
-void table_sort(struct table *table);
+void table_sort(struct table *t);
 /* Prints and frees. empty: what people read when there is no row. Returns 0, or 1 if memory failed. */
 int table_print(struct table *t, const char *empty);
 void table_free(struct table *t); /* without printing */

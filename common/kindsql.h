@@ -56,4 +56,7 @@ void kindsql_json_object(struct buf *buf, const struct kind *kind, const struct 
 enum status value_from_person(const struct field *field, const char *text, size_t len, int zone_min,
 			      struct arena *arena, struct value *value_out) MUST_CHECK;
 
+/* What to write instead, in a sentence for people: after ST_INVALID, or with too_long after ST_LIMIT. */
+void value_expected(const struct field *field, bool too_long, char *out, size_t room);
+
 #endif

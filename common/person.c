@@ -1,6 +1,7 @@
 /* person.c - values as people type them (kindsql.h, value_from_person). */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,4 +274,50 @@ enum status value_from_person(const struct field *field, const char *text, size_
 	if (status == ST_OK)
 		*value_out = value;
 	return status;
+}
+
+/* "a|b|c" as "It takes one of: a, b, c." */
+static void expect_word(const char *words, char *out, size_t room)
+{
+	size_t used = (size_t)snprintf(out, room, "It takes one of: ");
+
+	while (words != NULL && *words != '\0' && used < room) {
+		const size_t len = strcspn(words, "|");
+		const bool last = words[len] == '\0';
+
+		used += (size_t)snprintf(out + used, room - used, "%.*s%s", (int)len, words, last ? "." : ", ");
+		words += last ? len : len + 1;
+	}
+}
+
+void value_expected(const struct field *field, bool too_long, char *out, size_t room)
+{
+	assert(room > 0);
+	switch (field->type) {
+	case TYPE_TEXT:
+	case TYPE_SET:
+		if (too_long)
+			(void)snprintf(out, room, "Make it shorter: at most %u bytes.", field->max);
+		else
+			(void)snprintf(out, room, "It takes text in UTF-8, without control characters.");
+		break;
+	case TYPE_ENUM:
+		expect_word(field->values, out, room);
+		break;
+	case TYPE_DATE:
+		(void)snprintf(out, room, "It takes a date, as in 2026-11-23.");
+		break;
+	case TYPE_TIME:
+		(void)snprintf(out, room, "It takes a time, as in 2026-11-23T08:30.");
+		break;
+	case TYPE_INT:
+		(void)snprintf(out, room, "It takes a whole number.");
+		break;
+	case TYPE_BOOL:
+		(void)snprintf(out, room, "It takes yes or no.");
+		break;
+	case TYPE_ID:
+		(void)snprintf(out, room, "It takes the id of a record.");
+		break;
+	}
 }

@@ -8,7 +8,7 @@
 
 #include "common/files.h"
 
-#define FILE_MAX (64 * 1024)
+#define FILE_MAX ((size_t)64 * 1024)
 #define SAFE "Nothing was started and nothing was changed."
 
 static int row_index(const struct setting_row *rows, const char *name)
@@ -112,7 +112,7 @@ static void set_defaults(struct settings *s, const struct setting_row *rows)
 	}
 }
 
-enum status settings_load(struct settings *s, const struct setting_row *rows, const char *path,
+enum status settings_load(struct settings *settings, const struct setting_row *rows, const char *path,
 			  struct failure *why)
 {
 	bool seen[SETTINGS_MAX] = { false };
@@ -120,7 +120,7 @@ enum status settings_load(struct settings *s, const struct setting_row *rows, co
 	size_t len = 0, number = 0;
 	enum status st;
 
-	set_defaults(s, rows);
+	set_defaults(settings, rows);
 	st = files_read(path, FILE_MAX, &text, &len);
 	if (st == ST_NOT_FOUND)
 		return ST_OK;
@@ -128,32 +128,32 @@ enum status settings_load(struct settings *s, const struct setting_row *rows, co
 		return failure_set(why, st, "The settings could not be read.", SAFE, "Check the file's permissions.");
 	rest = text;
 	while (st == ST_OK && (line = strsep(&rest, "\n")) != NULL)
-		st = parse_line(s, seen, line, path, ++number, why);
+		st = parse_line(settings, seen, line, path, ++number, why);
 	free(text);
 	return st;
 }
 
-const char *settings_text(const struct settings *s, const char *name)
+const char *settings_text(const struct settings *settings, const char *name)
 {
-	const int index = row_index(s->rows, name);
+	const int index = row_index(settings->rows, name);
 
 	assert(index >= 0);
-	return s->values[index];
+	return settings->values[index];
 }
 
-int64_t settings_number(const struct settings *s, const char *name)
+int64_t settings_number(const struct settings *settings, const char *name)
 {
-	return strtoll(settings_text(s, name), NULL, 10);
+	return strtoll(settings_text(settings, name), NULL, 10);
 }
 
-enum status settings_set(struct settings *s, const char *name, const char *value, struct failure *why)
+enum status settings_set(struct settings *settings, const char *name, const char *value, struct failure *why)
 {
-	const int index = row_index(s->rows, name);
+	const int index = row_index(settings->rows, name);
 	const char *wrong;
 	char what[256];
 
 	assert(index >= 0);
-	wrong = store(s, index, value, false);
+	wrong = store(settings, index, value, false);
 	if (wrong == NULL)
 		return ST_OK;
 	snprintf(what, sizeof what, "%.60s %s.", name, wrong);
@@ -172,13 +172,13 @@ static void print_value(struct buf *out, const struct setting_row *row, const ch
 	buf_printf(out, "%s%s = %s\n", *value == '\0' ? "# " : "", row->name, value);
 }
 
-void settings_print(struct buf *out, const struct settings *s)
+void settings_print(struct buf *out, const struct settings *settings)
 {
-	for (int i = 0; s->rows[i].name != NULL; i++) {
-		buf_printf(out, "%s# %s", i > 0 ? "\n" : "", s->rows[i].help);
-		if (s->rows[i].unit[0] != '\0')
-			buf_printf(out, " (%s)", s->rows[i].unit);
+	for (int i = 0; settings->rows[i].name != NULL; i++) {
+		buf_printf(out, "%s# %s", i > 0 ? "\n" : "", settings->rows[i].help);
+		if (settings->rows[i].unit[0] != '\0')
+			buf_printf(out, " (%s)", settings->rows[i].unit);
 		buf_add_str(out, "\n");
-		print_value(out, &s->rows[i], s->values[i]);
+		print_value(out, &settings->rows[i], settings->values[i]);
 	}
 }

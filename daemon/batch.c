@@ -8,7 +8,7 @@
 
 #include "proto/limits.h"
 
-#define SCRATCH_MAX (64 * 1024 * 1024)
+#define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
 /* Outcomes of one answer, in msgpack objects: beside a full page of records they stay within LIMIT_ITEMS_MAX. */
 #define OUTCOME_ITEMS_MAX 20000
 /* A message up to here fits its envelope however badly it compresses. */

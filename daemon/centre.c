@@ -5,8 +5,8 @@
 
 #include "proto/limits.h"
 
-#define REQUEST_ARENA_MAX (32 * 1024 * 1024)
-#define ACT_ARENA_MAX (64 * 1024 * 1024)
+#define REQUEST_ARENA_MAX ((size_t)32 * 1024 * 1024)
+#define ACT_ARENA_MAX ((size_t)64 * 1024 * 1024)
 #define SEAL_DOMAIN "cursor seal"
 
 enum status centre_init(struct centre *centre, struct store *store, const uint8_t seed[SEED_SIZE])

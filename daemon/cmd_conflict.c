@@ -318,7 +318,7 @@ static enum status choose(struct deciding *d)
 	const bool value = command_option(d->desk->line, "--value") != NULL;
 
 	if ((word != NULL) == value)
-		return refuse_choice(d->desk, "Which value is to stand? Give --keep or --value.");
+		return refuse_choice(d->desk, "Which value is to stand? Give either --keep or --value.");
 	if (!is_open(d->conflict))
 		return failure_set(&d->desk->why, ST_REFUSED, "This conflict is decided already.", "Nothing was changed.",
 				   "`doorstepd history` of its record says by whom.");

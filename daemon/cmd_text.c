@@ -122,7 +122,7 @@ void text_value(struct buf *out, struct desk *desk, const struct field *field, c
 
 void text_values(struct buf *out, struct desk *desk, const struct kind *kind, const struct row *row, uint64_t mask)
 {
-	static const struct text_form form = { .indent = 6 };
+	static const struct text_form form = { .indent = 7 };
 	const bool alone = (mask & (mask - 1)) == 0;
 	size_t count = 0;
 

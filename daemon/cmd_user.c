@@ -1,4 +1,6 @@
 /* doorstepd user add, user list. */
+#include <string.h>
+
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 
@@ -35,8 +37,11 @@ static enum status user_add(struct desk *desk)
 		buf_add_str(&out, "}\n");
 	} else {
 		buf_printf(&out, "%s has the account '%s' now (%s).\n", name, login, role);
-		buf_printf(&out, "Next: doorstepd assign --user %s --patient ID, doorstepd device code --user %s.\n",
-			   login, login);
+		if (strcmp(role, "care-manager") == 0)
+			buf_printf(&out, "Next: doorstepd assign --user %s --patient ID, doorstepd device code --user %s.\n",
+				   login, login);
+		else
+			buf_printf(&out, "Next: give --as %s with the commands that this person runs here.\n", login);
 	}
 	st = text_out(desk, &out);
 	buf_close(&out);

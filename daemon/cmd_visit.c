@@ -80,7 +80,7 @@ static enum status print_visit(struct desk *desk, const struct change *change, c
 	} else {
 		buf_printf(&out, "%s is to visit at ", account->name);
 		text_moment(&out, change->row.values[from].integer);
-		buf_add_str(&out, ": ");
+		buf_printf(&out, " (given as %s): ", command_option(desk->line, "--at"));
 		text_ref(&out, change->kind, &change->id);
 		buf_add_str(&out, "\n");
 		if (!member)

@@ -383,7 +383,7 @@ enum status desk_moment(struct desk *desk, const char *text, int64_t *ms_out)
 enum status desk_value(struct desk *desk, const struct field *field, const char *argument, struct value *out)
 {
 	const char *text = NULL;
-	char what[200];
+	char what[200], next[256];
 	size_t len = 0;
 	int64_t ms = 0;
 	enum status st = desk_argument(desk, argument, &text, &len);
@@ -398,9 +398,9 @@ enum status desk_value(struct desk *desk, const struct field *field, const char 
 		st = value_from_person(field, text, len, 0, &desk->arena, out);
 	if (st != ST_INVALID && st != ST_LIMIT)
 		return st;
-	snprintf(what, sizeof what, st == ST_LIMIT ? "The value for %s is too long." : "The value for %s has another form.",
-		 field->name);
-	return failure_set(&desk->why, st, what, "Nothing was changed.", field->type == TYPE_ENUM ? field->values : NULL);
+	snprintf(what, sizeof what, "%s can't hold this%s.", field->name, st == ST_LIMIT ? ": it is too long" : "");
+	value_expected(field, st == ST_LIMIT, next, sizeof next);
+	return failure_set(&desk->why, st, what, "Nothing was changed.", next);
 }
 
 enum status desk_assign(struct desk *desk, const struct kind *kind, uint64_t mask, const char *words, struct row *row)

@@ -159,7 +159,7 @@ enum status centre_enrol(struct centre *centre, const struct enrol_request *requ
 			 struct enrol_answer *answer_out, struct failure *why)
 {
 	struct store *store = centre->store;
-	struct enrol_answer answer;
+	struct enrol_answer answer = { 0 };
 	struct device device;
 	enum status st = store->ops->begin_write(store);
 

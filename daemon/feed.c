@@ -6,7 +6,7 @@
 #include "daemon/page.h"
 #include "proto/limits.h"
 
-#define SCRATCH_MAX (64 * 1024 * 1024)
+#define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
 #define SHRINKS_TO_A 3 /* what a message's bytes are divided by when they are compressed, about */
 
 /* --- the page --------------------------------------------------------------- */

@@ -29,8 +29,8 @@
 #include "daemon/cursor.h"
 #include "daemon/intake.h"
 
-#define FEED_BYTES_MAX (5 * 1024 * 1024) /* records of one answer, before compression */
-#define FEED_RECORDS_SIZE_MAX (7 * 1024 * 1024) /* make `records` with this ceiling */
+#define FEED_BYTES_MAX ((size_t)5 * 1024 * 1024) /* records of one answer, before compression */
+#define FEED_RECORDS_SIZE_MAX ((size_t)7 * 1024 * 1024) /* make `records` with this ceiling */
 
 struct feed_case {
 	struct store *store;

@@ -55,19 +55,19 @@ struct gate_visitor *gate_entered(struct gate *gate, struct MHD_Connection *conn
 	return v;
 }
 
-void gate_left(struct gate *gate, struct gate_visitor *v)
+void gate_left(struct gate *gate, struct gate_visitor *visitor)
 {
-	if (v == NULL)
+	if (visitor == NULL)
 		return;
 	pthread_mutex_lock(&gate->lock);
-	if (v->previous != NULL)
-		v->previous->next = v->next;
+	if (visitor->previous != NULL)
+		visitor->previous->next = visitor->next;
 	else
-		gate->first = v->next;
-	if (v->next != NULL)
-		v->next->previous = v->previous;
+		gate->first = visitor->next;
+	if (visitor->next != NULL)
+		visitor->next->previous = visitor->previous;
 	pthread_mutex_unlock(&gate->lock);
-	free(v);
+	free(visitor);
 }
 
 /* --- who dawdles --- */

@@ -16,7 +16,7 @@
 
 #define GATE_ADDRESSES 64
 #define GATE_REFUSALS_MAX 20
-#define GATE_WINDOW_MS (10 * 60 * 1000)
+#define GATE_WINDOW_MS ((int64_t)10 * 60 * 1000)
 
 struct MHD_Connection;
 struct gate_visitor;

@@ -115,7 +115,7 @@ static enum MHD_Result send_bytes(struct MHD_Connection *c, unsigned code, const
 	struct MHD_Response *response;
 	enum MHD_Result result = MHD_NO;
 
-	/* MHD copies the bytes; its prototype has forgotten const. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): MHD copies the bytes; its prototype has forgotten const. */
 	response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
 	if (response == NULL)
 		return MHD_NO;
@@ -398,6 +398,7 @@ static void take_body(struct exchange *x, const char *bytes, size_t len)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd calls it with these parameters. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_len, void **state)
 {
@@ -559,7 +560,7 @@ enum status https_start(struct https **out, const struct https_options *options,
 	h->options = *options;
 	pthread_mutex_init(&h->lock, NULL);
 	quiet_init(&h->quiet);
-	gate_init(&h->gate, options->env, HTTPS_PATIENCE_S * 1000, HTTPS_IDLE_S * 1000);
+	gate_init(&h->gate, options->env, (int64_t)HTTPS_PATIENCE_S * 1000, (int64_t)HTTPS_IDLE_S * 1000);
 	st = readers_open(h, why);
 	if (st != ST_OK)
 		goto out;

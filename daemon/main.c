@@ -5,14 +5,19 @@
 
 #define MANY 4096 /* words, as files to import */
 
+static const struct option_row folder[] = {
+	{ "--data", "FOLDER", "where the centre's data is (else DOORSTEP_DATA, else /var/lib/doorstep)" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct command_row commands[] = {
 	{ "init", "--name AGENCY", "Make a centre: its database, keys and certificates.", CMD_INIT_OPTIONS, 0, 0, cmd_init },
-	{ "serve", "", "Serve the tablets over HTTPS until told to stop.", CMD_SERVE_OPTIONS, 0, 0, cmd_serve },
+	{ "serve", "[--listen ADDR:PORT]", "Serve the tablets over HTTPS until told to stop.", CMD_SERVE_OPTIONS, 0, 0, cmd_serve },
 	{ "user add", "LOGIN --name NAME --role ROLE", "Make an account.", CMD_USER_ADD_OPTIONS, 1, 1, cmd_user_add },
 	{ "user list", "", "List the accounts.", CMD_NO_OPTIONS, 0, 0, cmd_user_list },
 	{ "import fhir", "FILE...", "Take in FHIR R4 bundles, plain or gzip; what people edited since stays.",
 	  CMD_IMPORT_OPTIONS, 1, MANY, cmd_import },
-	{ "patients", "", "List the patients.", CMD_PATIENTS_OPTIONS, 0, 0, cmd_patients },
+	{ "patients", "[--user LOGIN] [--find TEXT]", "List the patients.", CMD_PATIENTS_OPTIONS, 0, 0, cmd_patients },
 	{ "patient add", "--name NAME [FIELD=VALUE...]", "Add a patient.", CMD_PATIENT_ADD_OPTIONS, 0, MANY,
 	  cmd_patient_add },
 	{ "patient close", "--patient ID --reason TEXT", "Close a patient.", CMD_PATIENT_CLOSE_OPTIONS, 0, 0,
@@ -45,5 +50,5 @@ int main(int argc, char **argv)
 {
 	umask(S_IRWXG | S_IRWXO); /* patients' data is for the centre's own account */
 	return command_main("doorstepd", "doorstepd: the centre of an agency, where every tablet's work comes together.",
-			    "--data", commands, argc, argv);
+			    folder, commands, argc, argv);
 }

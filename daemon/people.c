@@ -100,6 +100,7 @@ static enum status check_user(struct store *store, const char *login, const char
 	return st == ST_NOT_FOUND ? ST_OK : failure_set(why, st, NULL, NULL, NULL);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as centre.h declares it. */
 enum status centre_user_add(struct centre_act *act, const struct id *by, const char *login, const char *name,
 			    const char *role, struct id *worker_out, struct failure *why)
 {

@@ -119,5 +119,6 @@ def sync_open(agency, login="ana"):
     agency.proxies[login].hold()
     process = agency.tablets[login].begin("sync", "--json")
     wait_until(lambda: history_count(agency.centre) > before, "the centre has committed")
-    assert agency.proxies[login].asking() and process.poll() is None
+    wait_until(agency.proxies[login].asking, "its answer is held back")
+    assert process.poll() is None
     return process

@@ -128,6 +128,19 @@ def _(world):
     wait_until(lambda: not tablet.json("status")["last_failure"], "the failure is not shown any more")
 
 
+@promise("when the centre refuses the cursor, everything is fetched anew at once")
+def _(world):
+    centre, tablet, _ = running(world, rest=0, poll=3600)
+    tablet.sql(f"INSERT INTO patient(id, name) VALUES('{PATIENT}', 'Zoë')")
+    at_centre(centre, "Zoë")
+    nothing_left(tablet)
+    before = counter(tablet)
+    tablet.sql("UPDATE ds_meta SET value = CAST('no cursor at all' AS BLOB) WHERE key = 'cursor';"
+               " UPDATE patient SET name = 'Zoé'")
+    wait_until(lambda: tablet.number("SELECT length(value) FROM ds_meta WHERE key = 'cursor'") > 16, "a cursor again")
+    assert counter(tablet) == before + 2, "once"
+
+
 @promise("one connection serves several syncs, and the second costs far less")
 def _(world):
     centre, tablet, proxy = running(world, proxied=True, rest=0, poll=3600)

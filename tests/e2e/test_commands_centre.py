@@ -154,8 +154,15 @@ def _(world):
 @promise("what is not understood ends with 2, what is refused with 1, with what, what is safe and what next")
 def _(world):
     centre = world.centre(start=False)
-    assert "there is no command" in centre("nonsense", code=2).err
-    assert "there is no option" in centre("patients", "--nonsense", code=2).err
+    assert "There is no command" in centre("nonsense", code=2).err
+    assert "There is no option" in centre("patients", "--nonsense", code=2).err
+    for words, next_help in ((["nonsense"], "doorstepd --help"), (["user"], "doorstepd user --help"),
+                             (["user", "nonsense"], "doorstepd user --help"), (["show"], "doorstepd show --help"),
+                             (["show", "a/b", "c"], "doorstepd show --help"), (["patients", "--nonsense"], "patients --help")):
+        wrong = centre.failure(*words, code=2)
+        assert set(wrong) == {"what", "safe", "next"} and next_help in wrong["next"], (words, wrong)
+    listed = centre("user", "--help").out
+    assert "user add" in listed and "user list" in listed and "patient" not in listed, listed
     refused = centre.failure("user", "add", "ana", "--name", "Ana", "--role", "queen")
     assert set(refused) == {"what", "safe", "next"} and "care-manager" in refused["next"]
     assert centre.failure("show", "patient/" + CLARA)["what"] == "There is no such record."
@@ -338,7 +345,7 @@ def _(world):
     centre, record, conflict = in_conflict(world)
     for words in (("--keep", "3"), ("--keep", "0"), ("--keep", "x"), (), ("--keep", "1", "--value", "dose=3")):
         centre("decide", conflict, *words, code=2)
-    assert "has another form" in centre.failure("decide", conflict, "--value", "status=lost")["what"]
+    assert "It takes one of: active, " in centre.failure("decide", conflict, "--value", "status=lost")["next"]
     assert len(centre.json("conflicts", "--open")) == 1
     assert centre.json("decide", conflict, "--value", "dose=-", "--value", "unit=g", text="7\n")["dose"] == "7"
     now = shown(centre, record)

@@ -1,8 +1,10 @@
 """What the commands of doorstep promise, with a real centre behind them where they need one."""
 import datetime
 import json
+import pathlib
+import sqlite3
 
-from doorstep_e2e import promise, run_all
+from doorstep_e2e import Skip, promise, run_all
 
 NOWHERE = "00000000-0000-4000-8000-0000000000ff"
 
@@ -219,6 +221,63 @@ def _(world):
 # --- refusals
 
 
+@promise("a statement that would change the database's shape or its bookkeeping is refused, and nothing is lost")
+def _(world):
+    _, (patient,), (ana,) = setting(world)
+    note = write_note(ana, patient, "Kept.")["id"]
+    (trigger,), *_ = ana.read("SELECT name FROM sqlite_master WHERE type='trigger' AND tbl_name='note'")
+    for statement in ("DROP TABLE note", "ALTER TABLE note ADD COLUMN x", "CREATE TABLE x(y)", "DELETE FROM ds_journal",
+                      "INSERT INTO ds_applying VALUES(1,1)", "UPDATE ds_meta SET value=0", f"DROP TRIGGER {trigger}", "BEGIN",
+                      "ATTACH 'x' AS y", "PRAGMA writable_schema=1", "PRAGMA recursive_triggers=0"):
+        assert "more than read or write records" in ana.failure("sql", statement)["what"], statement
+    assert ana("sql", f"SELECT observed FROM note WHERE id='{note}'").out == "Kept.\n"
+    assert len(ana.json("sql", "SELECT * FROM outbox")) > 0
+    assert len(ana.json("sql", "PRAGMA table_info(note)")) > 3
+    assert ana("sql", """SELECT group_concat(value) FROM json_each('["a","b"]')""").out == "a,b\n"
+    assert ana("sync").out.startswith("Sent 1 change"), "the note did not travel"
+
+
+@promise("a time is taken and shown in the agency's zone as it is on that day, in summer and in winter")
+def _(world):
+    if not pathlib.Path("/usr/share/zoneinfo/Europe/Zurich").exists():
+        raise Skip("/usr/share/zoneinfo/Europe/Zurich")
+    centre = world.centre(options=("--zone", "Europe/Zurich"))
+    patient = centre.json("patient", "add", "--name", "-", text="Mara\n")["id"]
+    ana = world.tablet(centre, "ana")
+    centre("assign", "--user", "ana", "--patient", patient)
+    ana("sync")
+    for typed, meant in (("2027-01-15T09:30", "2027-01-15T08:30:00Z"), ("2027-07-15T09:30", "2027-07-15T07:30:00Z"),
+                         ("2027-07-15T09:30Z", "2027-07-15T09:30:00Z")):
+        visit = ana.json("visit", "add", "--patient", patient, "--at", typed)["id"]
+        assert ana.json("show", f"visit/{visit}")["planned_from"] == meant, typed
+    shown = ana("visit", "list").out
+    assert "2027-01-15 09:30" in shown and "2027-07-15 09:30" in shown and "2027-07-15 11:30" in shown, shown
+
+
+@promise("a visit to a patient who has left the caseload says so in today's list")
+def _(world):
+    centre, (patient,), (ana,) = setting(world)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    ana("visit", "add", "--patient", patient, "--at", now.strftime("%Y-%m-%dT12:00"))
+    assert "No longer in your caseload" not in ana("today").out
+    centre("unassign", "--user", "ana", "--patient", patient)
+    ana("sync")
+    assert "No longer in your caseload" in ana("today").out
+    assert [row["caseload"] for row in ana.json("today")] == ["left"]
+
+
+@promise("a value of this tablet that lost and stands again is no longer told as lost")
+def _(world):
+    centre, ana, ben, medication = conflicting_medication(world)
+    record = f"medication/{medication}"
+    assert "another value stands" in ben("show", record).out
+    conflict, = centre.json("conflicts", "--open")
+    centre("decide", conflict["id"], "--keep", "other")
+    ben("sync")
+    assert "another value stands" not in ben("show", record).out
+    assert ben.json("show", record)["superseded"] == []
+
+
 @promise("a value that a field can't hold is refused with what it takes, and nothing is changed")
 def _(world):
     _, (patient,), (ana,) = setting(world)
@@ -232,6 +291,7 @@ def _(world):
         assert ana.failure(*words)["what"], words
     assert ana.json("show", f"patient/{patient}") == before
     ana.failure("note", "add", code=2, text="x\n")
+    assert "no text" in ana.failure("note", "add", "--patient", patient, code=2, text="")["what"]
     assert ana.json("status")["saved"] == "0"
 
 
@@ -273,6 +333,47 @@ def _(world):
     ana("set", f"patient/{patient}", "phone=555")
     ana("sync")
     assert ana.json("held") == []
+
+
+@promise("what was deleted before it could be sent is listed with the command that brings it back to be corrected")
+def _(world):
+    centre, (patient,), (ana,) = setting(world)
+    task = "01900000-0000-7000-8000-000000000002"
+    ana("sql", "-", text=f"INSERT INTO task(id,patient,title,priority) VALUES('{task}','{patient}','Walk','enormous')\n")
+    ana("sql", f"DELETE FROM task WHERE id='{task}'")
+    ana("sync")
+    item, = ana.json("held")
+    assert item["state"] == "attention" and f"held reuse task/{task}" in item["next"], item
+    ana("held", "reuse", f"task/{task}")
+    assert ana.failure("held", "reuse", f"task/{task}")["what"]
+    ana("set", f"task/{task}", "priority=high")
+    ana("sync")
+    assert ana.json("held") == []
+    assert centre.json("show", f"task/{task}")["title"] == "Walk"
+
+
+def at_the_centre(centre, statement):
+    with sqlite3.connect(centre.folder / "agency.db") as database:
+        database.execute(statement)
+    database.close()
+
+
+@promise("a record that this version can't read stops nothing that goes up, and status says what to do")
+def _(world):
+    centre, (patient,), (ana,) = setting(world)
+    at_the_centre(centre, "UPDATE patient SET gender = 'blue'")
+    ana.sql("UPDATE ds_meta SET value = x'' WHERE key = 'cursor'")
+    for text in ("One\n", "Two\n"):
+        note = write_note(ana, patient, text)["id"]
+        failure = ana.failure("sync")
+        assert "can't read" in failure["what"] and "newer version" in failure["next"], failure
+        assert centre.json("show", f"note/{note}")["id"] == note
+    status = ana.json("status")
+    assert status["pending"] == "0" and "can't read" in status["last_failure"], status
+    assert any("can't read" in one["what"] for one in status["notices"]), status
+    at_the_centre(centre, "UPDATE patient SET gender = NULL")
+    ana("sync")
+    assert not ana.json("status")["last_failure"]
 
 
 # --- conflicts

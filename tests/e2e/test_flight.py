@@ -218,7 +218,7 @@ def pace(agency, pacer, turn):
     agency.tablets["ana"].sql(f"UPDATE task SET title = 'Turn {turn}' WHERE id = '{pacer}'")
     wait_until(lambda: at_centre(agency, "title", pacer) == f"Turn {turn}",
                f"turn {turn}: a sync under way; {agency.tablets['ana'].log()}")
-    assert agency.proxies["ana"].asking()
+    wait_until(agency.proxies["ana"].asking, f"turn {turn}: its answer held back")
 
 
 def as_at_centre(agency, task_id):

@@ -26,18 +26,6 @@ static void takes(struct fake *f)
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_sent WHERE settled=2"), 0);
 }
 
-/* Nothing of it may be there afterwards. */
-static void refuses(struct fake *f, enum status expected)
-{
-	char *before = fake_dump(f), *after = NULL;
-
-	assert_int_equal(fake_take(f, NULL), expected);
-	after = fake_dump(f);
-	assert_string_equal(before, after);
-	free(before);
-	free(after);
-}
-
 /* A request without changes, and the answer to it begun. */
 static void asks(struct fake *f)
 {
@@ -358,18 +346,6 @@ static void an_outcome_said_again_changes_nothing(void **state)
 	assert_int_equal(fake_take(f, &report), ST_OK);
 	assert_int_equal(report.applied.accepted, 0);
 	assert_int_equal(fake_int(f, "SELECT state FROM ds_journal"), 2);
-}
-
-static void a_record_that_can_not_be_read_is_refused_with_all_that_came_with_it(void **state)
-{
-	struct fake *f = *state;
-
-	fake_do(f, SET_NOTES("Mine"));
-	asks(f);
-	fake_accept(f, 1, 25);
-	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "notes", "New", NULL);
-	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "priority", "enormous", NULL);
-	refuses(f, ST_INVALID);
 }
 
 /* --- held ------------------------------------------------------------------------- */
@@ -712,7 +688,6 @@ int main(void)
 		TEST(what_was_superseded_or_merged_gives_way_to_what_stands),
 		TEST(a_page_that_showed_what_was_superseded_starts_from_that_number),
 		TEST(an_outcome_said_again_changes_nothing),
-		TEST(a_record_that_can_not_be_read_is_refused_with_all_that_came_with_it),
 		TEST(a_held_change_stays_in_the_row_and_is_named_until_it_is_decided),
 		TEST(given_back_the_row_takes_the_copy_and_the_value_waits_in_the_journal),
 		TEST(a_create_given_back_leaves_its_table_unless_it_was_edited_since),

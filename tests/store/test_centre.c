@@ -692,6 +692,37 @@ static void an_agency_is_founded_once_and_each_start_is_a_new_epoch(void **state
 	end(f);
 }
 
+static void a_record_that_everybody_deleted_stays_deleted_where_one_made_it_again_meanwhile(void **state)
+{
+	struct fixture *f = begin(2);
+	struct world_tablet *ann = &f->w.tablets[0], *ben = &f->w.tablets[1];
+	struct id patient = world_create(&f->w, "patient", NULL, "name", "Ada", NULL);
+	struct id item = world_create(&f->w, "item", &patient, "title", "walk", NULL);
+	char patient_text[ID_TEXT_SIZE], item_text[ID_TEXT_SIZE], title[64];
+
+	(void)state;
+	id_format(&patient, patient_text);
+	id_format(&item, item_text);
+	for (size_t i = 0; i < 2; i++)
+		world_assign(&f->w, i, &patient);
+	world_sync(ann);
+	world_sync(ben);
+	assert_int_equal(world_sql(ben, "DELETE FROM item WHERE id='%s'", item_text), SQLITE_OK);
+	world_sync(ben);
+	world_sync(ann);
+	assert_int_equal(world_int(ann, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(world_sql(ann, "INSERT INTO item(id, patient, title) VALUES('%s', '%s', 'again')", item_text,
+				   patient_text), SQLITE_OK);
+	assert_int_equal(world_sql(ann, "DELETE FROM item WHERE id='%s'", item_text), SQLITE_OK);
+	world_sync(ann);
+	world_sync(ben);
+	assert_false(world_value(&f->w, "item", &item, "title", title, sizeof title));
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(world_int(&f->w.tablets[i], "SELECT (SELECT count(*) FROM item)+(SELECT count(*) FROM ds_dirty)"),
+				 0);
+	end(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -708,6 +739,7 @@ int main(void)
 		cmocka_unit_test(fifty_pushes_at_once_cost_at_most_ten_fsyncs),
 		cmocka_unit_test(one_poisoned_request_among_fifty_leaves_forty_nine_right_and_durable),
 		cmocka_unit_test(where_commit_fails_every_request_fails_and_nothing_was_changed),
+		cmocka_unit_test(a_record_that_everybody_deleted_stays_deleted_where_one_made_it_again_meanwhile),
 		cmocka_unit_test(a_code_works_once_and_for_the_same_tablet_again),
 		cmocka_unit_test(a_code_expires_and_needs_an_account),
 		cmocka_unit_test(logins_names_and_roles_are_checked_and_a_login_is_unique),

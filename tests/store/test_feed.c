@@ -151,6 +151,26 @@ static void a_patient_comes_whole_and_what_goes_first_comes_first(void **state)
 	end(f);
 }
 
+static void the_first_page_of_all_names_the_whole_caseload(void **state)
+{
+	struct fixture *f = begin();
+	struct id patients[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		patients[i] = patient_of(f, "Ada");
+	world_unassign(&f->w, 0, &patients[0]);
+	f->feed.records_max = 1;
+	(void)page(f);
+	assert_true(f->answer.more);
+	assert_int_equal(f->answer.filling_count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(id_equal(&f->answer.filling[i], &patients[1]) || id_equal(&f->answer.filling[i], &patients[2]));
+	(void)page(f);
+	assert_int_equal(f->answer.filling_count, 0);
+	end(f);
+}
+
 static void what_goes_first_of_all_patients_comes_before_the_rest_of_any(void **state)
 {
 	struct fixture *f = begin();
@@ -446,6 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_patient_comes_whole_and_what_goes_first_comes_first),
+		cmocka_unit_test(the_first_page_of_all_names_the_whole_caseload),
 		cmocka_unit_test(what_goes_first_of_all_patients_comes_before_the_rest_of_any),
 		cmocka_unit_test(the_patients_with_the_next_visits_are_filled_first),
 		cmocka_unit_test(a_change_between_two_pages_of_a_fill_is_not_lost),

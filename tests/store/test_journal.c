@@ -272,6 +272,57 @@ static void what_the_centre_deleted_and_a_program_makes_again_is_brought_back(vo
 	assert_string_equal(fake_value(change, "title"), "Again");
 }
 
+/* Values that were typed go up and into its history; the record stays as everybody left it. */
+static void what_the_centre_deleted_made_again_and_deleted_again_goes_as_deleted(void **state)
+{
+	struct fake *f = *state;
+	const struct change *change = NULL;
+
+	fake_build(f);
+	fake_begin(f);
+	fake_record(f, "task", TASK, PAT, 30, RECORD_DELETED, NULL);
+	assert_int_equal(fake_take(f, NULL), ST_OK);
+	fake_do(f, "INSERT INTO task(id,patient,title) VALUES('" TASK "','" PAT "','Again'); DELETE FROM task");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 1);
+	change = fake_change(f, 0);
+	assert_true(change->deletes);
+	assert_false(change->create || change->restores);
+	assert_string_equal(fake_value(change, "title"), "Again");
+	assert_int_equal(fake_group(change, "deleted")->base.seq, 30);
+	fake_begin(f);
+	fake_accept(f, 1, 40);
+	assert_int_equal(fake_take(f, NULL), ST_OK);
+	assert_int_equal(dirty(f), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM task"), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_gone WHERE last IS NULL"), 1);
+}
+
+static void each_part_of_a_large_deleted_record_says_that_it_is_deleted(void **state)
+{
+	struct fake *f = *state;
+	size_t sections = 0;
+
+	fake_build(f);
+	fake_begin(f);
+	fake_record(f, "note", NOTE, PAT, 20, RECORD_WHOLE, "status", "draft", NULL);
+	assert_int_equal(fake_take(f, NULL), ST_OK);
+	fake_do(f, "UPDATE note SET (reason,observed,done,response,education,coordination,plan)="
+		   "(SELECT t,t,t,t,t,t,t FROM (SELECT printf('%.*c',262144,'a') AS t)); DELETE FROM note");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 3);
+	assert_int_equal(fake_change(f, 1)->group_count, 3);
+	for (size_t i = 0; i < f->request.change_count; i++) {
+		const struct change *change = fake_change(f, i);
+
+		assert_true(change->deletes);
+		assert_non_null(fake_group(change, "deleted"));
+		sections += change->group_count - 1;
+	}
+	assert_int_equal(sections, 7);
+	assert_int_equal(dirty(f), 0);
+}
+
 static void made_again_while_its_deletion_is_in_flight_is_brought_back(void **state)
 {
 	struct fake *f = *state;
@@ -525,6 +576,56 @@ static void a_returned_create_makes_its_record_again(void **state)
 	assert_string_equal(fake_value(fake_change(f, 0), "title"), "Walk");
 }
 
+static void a_returned_create_overwrites_no_record_that_has_its_id(void **state)
+{
+	struct fake *f = *state;
+	struct failure why = { 0 };
+
+	fake_do(f, "INSERT INTO task(id,patient,title) VALUES('" TASK2 "','" PAT "','Walk')");
+	fake_build(f);
+	fake_begin(f);
+	fake_return(f, 1, 51);
+	fake_record(f, "task", TASK2, PAT, 40, RECORD_WHOLE, "title", "Theirs", NULL);
+	assert_int_equal(fake_take(f, NULL), ST_OK);
+	assert_string_equal(fake_text(f, "SELECT title FROM task WHERE id='" TASK2 "'"), "Theirs");
+	assert_int_equal(journal_reuse(&f->replica, 1, &why), ST_EXISTS);
+	assert_non_null(strstr(why.next, "as a new record"));
+	assert_string_equal(fake_text(f, "SELECT title FROM task WHERE id='" TASK2 "'"), "Theirs");
+	assert_int_equal(dirty(f), 0);
+	assert_int_equal(fake_int(f, "SELECT state FROM ds_journal"), 3);
+}
+
+static void what_was_deleted_before_it_could_be_sent_comes_back_to_be_corrected(void **state)
+{
+	struct fake *f = *state;
+	const struct kind *task = schema_kind(f->schema, "task", 4);
+	const struct id id = fake_id(TASK2), sent = fake_id(TASK), unknown = fake_id(NOTE);
+
+	fake_do(f, "INSERT INTO task(id,patient,title,priority,notes,due_to) VALUES('" TASK2 "','" PAT "','Walk','enormous','\"Ü\"',"
+		   "1800000000000); DELETE FROM task WHERE id='" TASK2 "'");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_attention"), 1);
+	assert_int_equal(journal_bring_back(&f->replica, task, &unknown, NULL), ST_NOT_FOUND);
+	assert_int_equal(journal_bring_back(&f->replica, task, &sent, NULL), ST_NOT_FOUND);
+	assert_int_equal(journal_bring_back(&f->replica, task, &id, NULL), ST_OK);
+	assert_int_equal(journal_bring_back(&f->replica, task, &id, NULL), ST_NOT_FOUND);
+	assert_string_equal(fake_text(f, "SELECT title||' '||priority||' '||notes||' '||due_to||' '||(status IS NULL) FROM task"
+					 " WHERE id='" TASK2 "'"), "Walk enormous \"Ü\" 1800000000000 1");
+	fake_do(f, "UPDATE task SET priority='high' WHERE id='" TASK2 "'");
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 1);
+	assert_true(fake_change(f, 0)->create);
+	assert_false(fake_change(f, 0)->deletes);
+	assert_string_equal(fake_value(fake_change(f, 0), "notes"), "\"Ü\"");
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_attention"), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_gone"), 0);
+	/* What went as deleted is not called back by this. */
+	fake_do(f, "DELETE FROM task WHERE id='" TASK "'");
+	fake_build(f);
+	assert_int_equal(journal_bring_back(&f->replica, task, &sent, NULL), ST_NOT_FOUND);
+}
+
 static void work(struct fake *f, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -610,6 +711,8 @@ int main(void)
 		TEST(a_record_deleted_before_it_was_sent_goes_as_made_and_deleted),
 		TEST(deleted_and_made_again_before_a_push_is_an_edit),
 		TEST(what_the_centre_deleted_and_a_program_makes_again_is_brought_back),
+		TEST(what_the_centre_deleted_made_again_and_deleted_again_goes_as_deleted),
+		TEST(each_part_of_a_large_deleted_record_says_that_it_is_deleted),
 		TEST(made_again_while_its_deletion_is_in_flight_is_brought_back),
 		TEST(what_exceeds_a_limit_stays_while_the_other_groups_travel),
 		TEST(text_that_is_not_text_is_no_change_yet),
@@ -624,6 +727,8 @@ int main(void)
 		TEST(the_counts_tell_where_everything_is),
 		TEST(a_returned_value_is_used_again_as_a_new_edit),
 		TEST(a_returned_create_makes_its_record_again),
+		TEST(a_returned_create_overwrites_no_record_that_has_its_id),
+		TEST(what_was_deleted_before_it_could_be_sent_comes_back_to_be_corrected),
 		TEST(the_journal_is_proven_against_the_newest_receipt),
 		TEST(without_a_receipt_nothing_is_proven),
 		TEST(every_alteration_of_journal_or_receipts_is_found),

@@ -213,6 +213,127 @@ static void what_is_held_counts_once_however_often_it_is_said(void **state)
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_journal WHERE state=1"), 1);
 }
 
+/* --- what this version can't read --------------------------------------------------- */
+
+static int64_t notices(struct fake *f)
+{
+	return fake_int(f, "SELECT count(*) FROM ds_notice");
+}
+
+/* A record that can be read, one that can't, and all else that an answer says. */
+static void says_what_can_not_be_read(struct fake *f)
+{
+	static const struct id patients[] = { { { 1 } } };
+
+	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "title", "New", NULL);
+	fake_record(f, "task", TASK, PAT, 30, RECORD_PART, "priority", "enormous", NULL);
+	f->answer.cursor = (struct bytes){ .data = "there", .len = 5 };
+	f->answer.filling = patients;
+	f->answer.filling_count = 1;
+	f->answer.more = true;
+}
+
+static void what_can_not_be_read_stops_no_outcome_and_moves_nothing_else(void **state)
+{
+	struct fake *f = *state;
+
+	asks(f);
+	f->answer.cursor = (struct bytes){ .data = "here", .len = 4 };
+	takes(f);
+	for (int i = 0; i < 2; i++) {
+		struct sync_report report = { 0 };
+
+		fake_do(f, i == 0 ? SET_NOTES("Mine") : SET_NOTES("More"));
+		asks(f);
+		fake_accept(f, 1 + (uint64_t)i, 25 + (uint64_t)i);
+		says_what_can_not_be_read(f);
+		assert_int_equal(fake_take(f, &report), ST_OK);
+		assert_true(report.applied.unreadable);
+		assert_false(report.applied.more);
+		assert_false(report.applied.anew);
+		assert_int_equal(report.applied.accepted, 1);
+		assert_string_equal(fake_text(f, "SELECT CAST(value AS TEXT) FROM ds_meta WHERE key='cursor'"), "here");
+	}
+	assert_string_equal(fake_text(f, "SELECT group_concat(n||' '||state) FROM ds_journal"), "1 2,2 2");
+	assert_string_equal(fake_text(f, "SELECT title||' '||notes FROM task"), "Call More");
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_caseload"), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_copy"), 0);
+	assert_int_equal(notices(f), 1);
+}
+
+static void a_value_that_stands_instead_of_a_change_is_fetched_where_it_could_not_be_read(void **state)
+{
+	struct fake *f = *state;
+	struct sync_report report = { 0 };
+
+	fake_do(f, SET_NOTES("Mine"));
+	asks(f);
+	fake_judge(f, 1, 25, fake_group(fake_change(f, 0), "notes")->num, GROUP_SUPERSEDED);
+	says_what_can_not_be_read(f);
+	assert_int_equal(fake_take(f, &report), ST_OK);
+	assert_true(report.applied.anew);
+	asks(f);
+	assert_int_equal(f->request.cursor.len, 0);
+	fake_record(f, "task", TASK, PAT, 30, RECORD_WHOLE, "title", "New", "notes", "Theirs", NULL);
+	takes(f);
+	assert_string_equal(fake_text(f, NOTES), "Theirs");
+}
+
+/* --- who and what is still here -------------------------------------------------------- */
+
+static void who_left_before_the_cursor_was_refused_is_known_from_the_first_page_after_it(void **state)
+{
+	struct fake *f = *state;
+	const struct id kept[] = { fake_id(PAT), fake_id(TASK) };
+	struct sync_report report = { 0 };
+
+	fake_do(f, "INSERT INTO ds_caseload VALUES('" PAT "','complete'),('" PAT2 "','complete'),('" TASK2 "','left');"
+		   "INSERT INTO ds_meta VALUES('cursor',CAST('old' AS BLOB))");
+	asks(f);
+	assert_int_equal(f->request.cursor.len, 3);
+	f->answer.notices[0] = NOTICE_CURSOR;
+	f->answer.notice_count = 1;
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_caseload WHERE state='left'"), 1);
+	/* No page of the feed. */
+	asks(f);
+	assert_int_equal(f->request.cursor.len, 0);
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_caseload WHERE state='left'"), 1);
+	asks(f);
+	f->answer.cursor = (struct bytes){ .data = "new", .len = 3 };
+	f->answer.filling = kept;
+	f->answer.filling_count = 2;
+	f->answer.complete = kept;
+	f->answer.complete_count = 1;
+	assert_int_equal(fake_take(f, &report), ST_OK);
+	assert_int_equal(report.applied.let_go, 1);
+	assert_string_equal(fake_text(f, "SELECT group_concat(patient||' '||state) FROM ds_caseload"),
+			    TASK " filling," TASK2 " left," PAT " complete," PAT2 " left");
+	/* The next page names only what it fills. */
+	asks(f);
+	f->answer.cursor = (struct bytes){ .data = "next", .len = 4 };
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_caseload WHERE state='left'"), 2);
+}
+
+static void a_flag_that_another_program_left_is_cleared_and_told(void **state)
+{
+	struct fake *f = *state;
+
+	assert_false(f->replica.restored);
+	fake_do(f, "PRAGMA foreign_keys=OFF; INSERT INTO ds_applying VALUES(1); PRAGMA foreign_keys=ON;" SET_NOTES("Unseen"));
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 0);
+	asks(f);
+	assert_true(f->replica.restored);
+	assert_int_equal(notices(f), 1);
+	takes(f);
+	fake_do(f, SET_NOTES("Mine"));
+	asks(f);
+	assert_int_equal(f->request.change_count, 1);
+	assert_int_equal(notices(f), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -226,6 +347,10 @@ int main(void)
 		TEST(after_a_loss_at_the_centre_no_number_is_left_out_and_all_is_fetched_anew),
 		TEST(a_tablet_that_is_taken_for_a_copy_says_so),
 		TEST(what_is_held_counts_once_however_often_it_is_said),
+		TEST(what_can_not_be_read_stops_no_outcome_and_moves_nothing_else),
+		TEST(a_value_that_stands_instead_of_a_change_is_fetched_where_it_could_not_be_read),
+		TEST(who_left_before_the_cursor_was_refused_is_known_from_the_first_page_after_it),
+		TEST(a_flag_that_another_program_left_is_cleared_and_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,6 +373,46 @@ static void a_receipt_that_agrees_tells_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* So many changes that are held; any body will do. */
+static void many_are_held(struct fake *f, int count)
+{
+	char sql[512];
+
+	(void)snprintf(sql, sizeof sql,
+		       "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<%d) INSERT INTO ds_journal"
+		       "(n,origin,kind,id,body,digest,state,made_wall_ms) SELECT n,7,1,'" TASK "',x'00',zeroblob(32),1,0 FROM c",
+		       count);
+	fake_do(f, sql);
+}
+
+static void asks_about(struct fake *f, uint64_t first, uint64_t last)
+{
+	assert_int_equal(f->request.held_count, LIMIT_HELD_MAX);
+	assert_int_equal(f->request.held[0].n, first);
+	assert_int_equal(f->request.held[LIMIT_HELD_MAX - 1].n, last);
+}
+
+static void of_more_held_changes_than_a_request_names_each_has_its_turn(void **state)
+{
+	struct fake *f = *state;
+
+	many_are_held(f, 2300);
+	fake_build(f);
+	asks_about(f, 1, 1000);
+	fake_build(f);
+	asks_about(f, 1001, 2000);
+	/* The rest, and then the first ones again. */
+	fake_build(f);
+	asks_about(f, 1, 2300);
+	assert_int_equal(f->request.held[699].n, 700);
+	assert_int_equal(f->request.held[700].n, 2001);
+	fake_build(f);
+	asks_about(f, 701, 1700);
+	fake_do(f, "DELETE FROM ds_journal WHERE n>3");
+	fake_build(f);
+	assert_int_equal(f->request.held_count, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +420,7 @@ int main(void)
 		TEST(an_answer_altered_at_any_byte_changes_nothing),
 		TEST(only_the_answer_to_the_newest_request_is_applied),
 		TEST(an_answer_is_taken_once),
+		TEST(of_more_held_changes_than_a_request_names_each_has_its_turn),
 		TEST(an_answer_for_another_tablet_or_by_another_centre_is_refused),
 		TEST(each_request_has_a_fresh_counter_that_is_stored_before_it_leaves),
 		TEST(cut_before_its_commit_an_answer_has_done_nothing),
