@@ -203,6 +203,17 @@ static enum status init(struct desk *desk)
 	return st;
 }
 
+static void tell_made(const struct desk *desk)
+{
+	printf("The centre of %s is made in %s.\n"
+	       "Keep a copy of its folder `keys`: tablets know the centre by them.\n",
+	       command_option(desk->line, "--name"), desk->folder);
+	if (command_option(desk->line, "--host") == NULL && command_option(desk->line, "--cert") == NULL)
+		puts("No --host was given: only tablets on this machine can reach it, as localhost. For others make it anew\n"
+		     "in another folder, with --host and the name or address by which they reach this machine.");
+	puts("Next: doorstepd user add LOGIN --name NAME --role care-manager, then doorstepd serve.");
+}
+
 int cmd_init(const struct command_line *line)
 {
 	struct desk desk;
@@ -216,10 +227,7 @@ int cmd_init(const struct command_line *line)
 	else if (line->json)
 		printf("{\"created\":true}\n");
 	else
-		printf("The centre of %s is made in %s.\n"
-		       "Keep a copy of its folder `keys`: tablets know the centre by them.\n"
-		       "Next: doorstepd user add LOGIN --name NAME --role care-manager, then doorstepd serve.\n",
-		       command_option(line, "--name"), desk.folder);
+		tell_made(&desk);
 	desk_close(&desk);
 	return code;
 }

@@ -11,8 +11,10 @@ static const struct option_row folder[] = {
 };
 
 static const struct command_row commands[] = {
-	{ "init", "--name AGENCY", "Make a centre: its database, keys and certificates.", CMD_INIT_OPTIONS, 0, 0, cmd_init },
-	{ "serve", "[--listen ADDR:PORT]", "Serve the tablets over HTTPS until told to stop.", CMD_SERVE_OPTIONS, 0, 0, cmd_serve },
+	{ "init", "--name AGENCY", "Make a centre: its database, keys and certificates.", CMD_INIT_OPTIONS, 0, 0,
+	  cmd_init },
+	{ "serve", "[--listen ADDR:PORT]", "Serve the tablets over HTTPS until told to stop.", CMD_SERVE_OPTIONS, 0, 0,
+	  cmd_serve },
 	{ "user add", "LOGIN --name NAME --role ROLE", "Make an account.", CMD_USER_ADD_OPTIONS, 1, 1, cmd_user_add },
 	{ "user list", "", "List the accounts.", CMD_NO_OPTIONS, 0, 0, cmd_user_list },
 	{ "import fhir", "FILE...", "Take in FHIR R4 bundles, plain or gzip; what people edited since stays.",

@@ -214,7 +214,7 @@ class Play:
         step("1. A centre", "An agency's centre is a folder with a database and keys. It knows two care managers and "
              "a supervisor, and serves their tablets over HTTPS, here on this machine only.")
         do = self.shell.do
-        do("doorstepd init --name 'Riverside Home Care' --zone " + ZONE)
+        do("doorstepd init --name 'Riverside Home Care' --host localhost --zone " + ZONE)
         do("doorstepd user add ana --name 'Ana Costa' --role care-manager")
         do("doorstepd user add ben --name 'Ben Okafor' --role care-manager")
         do("doorstepd user add sue --name 'Sue Lind' --role supervisor")
