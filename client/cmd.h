@@ -78,6 +78,20 @@ const char *cmd_value(struct cmd *c, const struct field *field, const struct val
 const char *cmd_worker(struct cmd *c, const struct id *worker);
 /* One line a text line, each after the indent. */
 void cmd_lines(const char *indent, const char *text);
+/* NULL: an empty cell. */
+void cmd_cell(struct table *table, const char *text);
+/* A time of the statement's column: as people read it, or for JSON. */
+void cmd_cell_time(struct cmd *c, struct table *table, sqlite3_stmt *stmt, int at);
+
+/* A list of one kind's records: `--patient` (?1 of the statement, else null) and
+ * `--all` (?2) choose; row adds the cells of one. */
+struct cmd_listing {
+	const char *kind, *sql, *empty;
+	const struct table_column *columns;
+	size_t column_count;
+	enum status (*row)(struct cmd *c, const struct kind *kind, struct table *table, sqlite3_stmt *stmt);
+};
+enum status cmd_list(struct cmd *c, const struct cmd_listing *listing) MUST_CHECK;
 /* A JSON text to standard output, with a line end. */
 enum status cmd_json(struct buf *json) MUST_CHECK;
 /* Key and text as JSON, after a comma: ,"key":"text" (null for NULL). */

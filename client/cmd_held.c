@@ -87,23 +87,18 @@ static void read_item(const struct cmd *c, sqlite3_stmt *stmt, struct item *item
 		explain_attention(item, kind, stmt);
 }
 
-static void add_text(struct table *table, const char *text)
-{
-	table_text(table, text, text == NULL ? 0 : strlen(text));
-}
-
 static void add_item(struct table *table, const struct item *item)
 {
 	if (item->has_n)
 		table_number(table, item->n);
 	else
-		add_text(table, NULL);
-	add_text(table, item->kind);
-	add_text(table, item->id);
-	add_text(table, item->state);
-	add_text(table, item->reason);
-	add_text(table, item->what);
-	add_text(table, item->next);
+		cmd_cell(table, NULL);
+	cmd_cell(table, item->kind);
+	cmd_cell(table, item->id);
+	cmd_cell(table, item->state);
+	cmd_cell(table, item->reason);
+	cmd_cell(table, item->what);
+	cmd_cell(table, item->next);
 	table_number(table, item->made_ms);
 	table_end_row(table);
 }

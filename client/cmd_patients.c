@@ -23,23 +23,18 @@ static const char *state_words(const struct cmd *c, const char *state)
 	return strcmp(state, "left") == 0 ? "no longer yours" : "new here";
 }
 
-static void add_text(struct table *table, const char *text)
-{
-	table_text(table, text, text == NULL ? 0 : strlen(text));
-}
-
 static void add_row(const struct cmd *c, struct table *table, sqlite3_stmt *stmt)
 {
 	const char *status = (const char *)sqlite3_column_text(stmt, 4);
 
 	if (db_column_int(stmt, 5) != 0)
 		status = "deceased";
-	add_text(table, (const char *)sqlite3_column_text(stmt, 1));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 2));
-	add_text(table, state_words(c, (const char *)sqlite3_column_text(stmt, 3)));
-	add_text(table, status == NULL ? "active" : status);
-	add_text(table, (const char *)sqlite3_column_text(stmt, 6));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 0));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 1));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 2));
+	cmd_cell(table, state_words(c, (const char *)sqlite3_column_text(stmt, 3)));
+	cmd_cell(table, status == NULL ? "active" : status);
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 6));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 0));
 	table_end_row(table);
 }
 

@@ -150,3 +150,51 @@ void cmd_json_time(struct buf *json, const char *key, int64_t ms)
 	moment_format(ms, text);
 	cmd_json_text(json, key, ms == 0 ? NULL : text);
 }
+
+/* --- lists ------------------------------------------------------------------------ */
+
+void cmd_cell(struct table *table, const char *text)
+{
+	table_text(table, text, text == NULL ? 0 : strlen(text));
+}
+
+void cmd_cell_time(struct cmd *c, struct table *table, sqlite3_stmt *stmt, int at)
+{
+	char time[CMD_TIME_SIZE];
+
+	if (sqlite3_column_type(stmt, at) == SQLITE_NULL)
+		cmd_cell(table, NULL);
+	else if (c->line->json)
+		table_number(table, db_column_int(stmt, at));
+	else
+		cmd_cell(table, cmd_time(c, db_column_int(stmt, at), time));
+}
+
+enum status cmd_list(struct cmd *c, const struct cmd_listing *listing)
+{
+	const bool one = command_option(c->line, "--patient") != NULL;
+	const struct kind *kind = NULL;
+	struct table *table;
+	struct id patient = ID_STAFF;
+	enum status st = cmd_kind(c, listing->kind, &kind);
+	bool row = false;
+	sqlite3_stmt *stmt = NULL;
+
+	if (st == ST_OK && one)
+		st = cmd_patient(c, &patient);
+	if (st == ST_OK)
+		stmt = db_prepare(&c->r->db, listing->sql, &st);
+	if (stmt == NULL)
+		return st;
+	if (one)
+		db_bind_id(stmt, 1, &patient);
+	(void)sqlite3_bind_int(stmt, 2, command_switch(c->line, "--all"));
+	table = table_new(c->line, listing->columns, listing->column_count);
+	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
+		if ((st = listing->row(c, kind, table, stmt)) != ST_OK)
+			break;
+	db_done(stmt);
+	if (table_print(table, listing->empty) != 0 && st == ST_OK)
+		st = ST_NOMEM;
+	return st;
+}

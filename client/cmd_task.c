@@ -15,62 +15,30 @@ static const struct table_column COLUMNS[] = {
 	{ "id", "ID", CELL_ID },	    { "patient", NULL, CELL_ID },
 };
 
-static void add_text(struct table *table, const char *text)
-{
-	table_text(table, text, text == NULL ? 0 : strlen(text));
-}
-
 static enum status add_row(struct cmd *c, const struct kind *kind, struct table *table, sqlite3_stmt *stmt)
 {
-	char time[CMD_TIME_SIZE];
 	const char *travel = NULL;
 	struct id id = ID_STAFF;
 	enum status st = db_column_id(stmt, 0, &id) ? entry_travel(c->r, kind, &id, &travel) : ST_CORRUPT;
 
-	if (sqlite3_column_type(stmt, 2) == SQLITE_NULL)
-		add_text(table, NULL);
-	else if (c->line->json)
-		table_number(table, db_column_int(stmt, 2));
-	else
-		add_text(table, cmd_time(c, db_column_int(stmt, 2), time));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 1));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 6));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 4));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 3));
-	add_text(table, travel);
-	add_text(table, (const char *)sqlite3_column_text(stmt, 0));
-	add_text(table, (const char *)sqlite3_column_text(stmt, 5));
+	cmd_cell_time(c, table, stmt, 2);
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 1));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 6));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 4));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 3));
+	cmd_cell(table, travel);
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 0));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 5));
 	table_end_row(table);
 	return st;
 }
 
 static enum status list_body(struct cmd *c)
 {
-	const bool one = command_option(c->line, "--patient") != NULL;
-	const struct kind *kind = NULL;
-	struct table *table;
-	struct id patient = ID_STAFF;
-	enum status st = cmd_kind(c, "task", &kind);
-	bool row = false;
-	sqlite3_stmt *stmt = NULL;
+	static const struct cmd_listing listing = { "task", TASKS, "No task is open.", COLUMNS,
+						    sizeof COLUMNS / sizeof COLUMNS[0], add_row };
 
-	if (st == ST_OK && one)
-		st = cmd_patient(c, &patient);
-	if (st == ST_OK)
-		stmt = db_prepare(&c->r->db, TASKS, &st);
-	if (stmt == NULL)
-		return st;
-	if (one)
-		db_bind_id(stmt, 1, &patient);
-	(void)sqlite3_bind_int(stmt, 2, command_switch(c->line, "--all"));
-	table = table_new(c->line, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
-	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
-		if ((st = add_row(c, kind, table, stmt)) != ST_OK)
-			break;
-	db_done(stmt);
-	if (table_print(table, "No task is open.") != 0 && st == ST_OK)
-		st = ST_NOMEM;
-	return st;
+	return cmd_list(c, &listing);
 }
 
 int cmd_task_list(const struct command_line *line)

@@ -161,6 +161,17 @@ static void add_quoted(struct buf *buf, const char *text, char quote)
 	buf_add_byte(buf, (uint8_t)quote);
 }
 
+void buf_add_failure(struct buf *buf, const struct failure *failure)
+{
+	buf_add_str(buf, "{\"what\":");
+	buf_add_json(buf, failure->what, strlen(failure->what));
+	buf_add_str(buf, ",\"safe\":");
+	buf_add_json(buf, failure->safe, strlen(failure->safe));
+	buf_add_str(buf, ",\"next\":");
+	buf_add_json(buf, failure->next, strlen(failure->next));
+	buf_add_str(buf, "}\n");
+}
+
 void buf_add_sql(struct buf *buf, const char *text)
 {
 	add_quoted(buf, text, '\'');

@@ -30,6 +30,8 @@ void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* JSON string with its quotes; input is any bytes that are valid UTF-8. */
 void buf_add_json(struct buf *buf, const char *text, size_t len);
+/* The failure as people's programs read it: {"what":…,"safe":…,"next":…} and a line end. */
+void buf_add_failure(struct buf *buf, const struct failure *failure);
 /* SQL string literal with its quotes / identifier with its double quotes. */
 void buf_add_sql(struct buf *buf, const char *text);
 void buf_add_sql_name(struct buf *buf, const char *name);

@@ -425,13 +425,7 @@ int command_fail(const struct command_line *line, const struct failure *why)
 		struct buf json;
 
 		buf_init(&json, 8192);
-		buf_add_str(&json, "{\"what\":");
-		buf_add_json(&json, f->what, strlen(f->what));
-		buf_add_str(&json, ",\"safe\":");
-		buf_add_json(&json, f->safe, strlen(f->safe));
-		buf_add_str(&json, ",\"next\":");
-		buf_add_json(&json, f->next, strlen(f->next));
-		buf_add_str(&json, "}\n");
+		buf_add_failure(&json, f);
 		fputs(buf_str(&json), stderr);
 		buf_close(&json);
 	} else {

@@ -135,13 +135,7 @@ static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned code, con
 	struct buf json;
 
 	buf_init(&json, 8192);
-	buf_add_str(&json, "{\"what\":");
-	buf_add_json(&json, why->what, strlen(why->what));
-	buf_add_str(&json, ",\"safe\":");
-	buf_add_json(&json, why->safe, strlen(why->safe));
-	buf_add_str(&json, ",\"next\":");
-	buf_add_json(&json, why->next, strlen(why->next));
-	buf_add_str(&json, "}\n");
+	buf_add_failure(&json, why);
 	result = buf_status(&json) == ST_OK ? send_bytes(c, code, JSON_TYPE, json.data, json.len) : MHD_NO;
 	buf_close(&json);
 	return result;
