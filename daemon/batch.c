@@ -387,9 +387,19 @@ static enum status answer_one(struct batch *b, struct centre_request *r)
 	return st;
 }
 
+/* Is it the centre's own trouble (disk, memory), and nothing that the tablet did? */
+static bool is_ours(enum status st)
+{
+	return st == ST_NOMEM || st == ST_IO || st == ST_FULL || st == ST_BUSY || st == ST_CORRUPT;
+}
+
+/* The general texts speak of the disk of whoever reads them; here it is another one. */
 static void fail(struct centre_request *r, enum status st)
 {
-	r->status = failure_set(&r->why, st, NULL, NULL, NULL);
+	r->status = !is_ours(st) ? failure_set(&r->why, st, NULL, NULL, NULL)
+				 : failure_set(&r->why, st, "The centre can't keep anything at the moment.",
+					       "Nothing of this request was taken; what the tablet holds is safe there.",
+					       "Try again later. If it lasts, tell whoever looks after the centre.");
 }
 
 static void answer_in_savepoint(struct batch *b, struct centre_request *r)
@@ -473,6 +483,8 @@ void centre_batch(struct centre *centre, struct centre_request *const *requests,
 	b.in = (struct intake){ .store = centre->store, .chain = &b.chain, .schema = centre->schema,
 				.env = centre->env, .arena = &b.scratch };
 	st = run_batch(&b, requests, count);
+	if (st != ST_OK)
+		env_log(centre->env, LOG_ERROR, "centre", "batch-failed", "requests=%zu status=%s", ready, status_name(st));
 	for (size_t i = 0; i < count; i++) {
 		if (requests[i]->status != ST_OK)
 			continue;

@@ -537,10 +537,22 @@ static enum status failing_commit(struct store *s)
 	return ST_FULL;
 }
 
+static unsigned batches_failed;
+
+static void count_failed_batches(void *ctx, enum log_level level, const char *module, const char *event,
+				 const char *fields)
+{
+	(void)ctx;
+	(void)module;
+	batches_failed += level == LOG_ERROR && strcmp(event, "batch-failed") == 0 && strstr(fields, "status=full") != NULL;
+}
+
 static void where_commit_fails_every_request_fails_and_nothing_was_changed(void **state)
 {
 	struct many *m = begin_many();
 	struct store *store = m->f->w.centre.store;
+	const struct env *quiet = m->f->w.centre.env;
+	struct env telling = *quiet;
 	const uint64_t seq = world_seq(&m->f->w);
 	char name[64];
 
@@ -549,10 +561,18 @@ static void where_commit_fails_every_request_fails_and_nothing_was_changed(void 
 	poisoned = *store->ops;
 	poisoned.commit = failing_commit;
 	store->ops = &poisoned;
+	batches_failed = 0;
+	telling.log = count_failed_batches;
+	m->f->w.centre.env = &telling;
 	centre_batch(&m->f->w.centre, m->list, MANY);
+	m->f->w.centre.env = quiet;
 	store->ops = healthy;
+	assert_int_equal(batches_failed, 1); /* the centre's people are told */
 	for (size_t i = 0; i < MANY; i++) {
 		assert_int_equal(m->requests[i].status, ST_FULL);
+		/* It is not the tablet's disk that is full. */
+		assert_non_null(strstr(m->requests[i].why.what, "The centre"));
+		assert_null(strstr(m->requests[i].why.next, "disk"));
 		assert_int_equal(m->requests[i].answer.len, 0);
 		assert_false(world_value(&m->f->w, "patient", &m->patients[i], "name", name, sizeof name));
 	}
