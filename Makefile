@@ -2,7 +2,8 @@
 # (packaging/setup.sh; DOORSTEP_SETUP=skip goes on without). tests/README.md says what each gate holds.
 #
 #   BUILD=FOLDER      where everything made goes (build)
-#   VARIANT=NAME      release, dev (plain code, for the gates), asan (address and undefined-behaviour sanitizers), clang
+#   VARIANT=NAME      release, dev (plain code, for the gates), asan (address and undefined-behaviour sanitizers), clang,
+#                     analyzer (gcc looks for paths that go wrong), coverage (counts the branches taken)
 #   SOURCES='a.c b.c' only these sources, while the rest of the tree does not compile
 
 BUILD   ?= build
@@ -19,13 +20,13 @@ HEADERS := $(sort $(wildcard $(PARTS:%=%/*.h) tests/support/*.h))
 # The three rings. Pure: no I/O, no allocation but by what is passed in. Shell: curl, HTTP, threads, signals, files,
 # main. All the rest is the store ring: SQLite, zlib, msgpack, and no clock, randomness, file or socket of its own.
 PURE_RING := $(filter \
-	common/id.c common/moment.c common/schema.c common/schema_doorstep.c common/value.c common/interval.c \
-	common/merge.c common/status.c \
-	common/set.c common/utf8.c proto/scan.c \
+	common/id.c common/moment.c common/schema.c common/schema_doorstep.c common/value.c common/interval.c common/clock.c \
+	common/merge.c common/recurrence.c common/refile.c common/text%.c common/closing.c common/status.c \
+	common/set.c common/fold.c common/lines.c proto/scan.c proto/held.c \
 	client/engine.c, $(SOURCES))
 SHELL_RING := $(filter \
 	common/settings.c common/print.c common/env_posix.c common/files.c \
-	common/command.c common/table.c common/zone.c client/main.c client/cmd%.c client/address.c client/trouble.c client/transport.c \
+	common/command.c common/every.c common/table.c common/zone.c client/main.c client/cmd%.c client/address.c client/trouble.c client/transport.c \
 	client/watch.c client/agent.c client/join.c client/run.c client/keys.c client/tablet.c client/doorstep.c \
 	daemon/main.c daemon/cmd%.c daemon/https.c daemon/gate.c daemon/tls.c daemon/writer.c daemon/serve.c daemon/desk.c, $(SOURCES))
 STORE_RING := $(filter-out $(PURE_RING) $(SHELL_RING), $(SOURCES))
@@ -34,8 +35,10 @@ UNIT_TESTS  := $(sort $(wildcard tests/unit/test_*.c))
 STORE_TESTS := $(sort $(wildcard tests/store/test_*.c))
 SIM_TESTS   := $(sort $(wildcard tests/sim/test_*.c))
 E2E_TESTS   := $(sort $(wildcard tests/e2e/test_*.py))
-# Programs of their own, for tests and measurements.
-HELPERS     := tests/support/make_replica.c tests/support/make_keys.c tests/bench/capture.c
+# Programs of their own, for tests and measurements; CLOCK is preloaded into the programs that are measured.
+BENCH       := tests/bench/capture.c tests/bench/load.c tests/bench/visible.c
+CLOCK       := tests/bench/clock.c
+HELPERS     := tests/support/make_replica.c tests/support/make_keys.c $(BENCH)
 SUPPORT     := $(sort $(filter-out $(HELPERS),$(wildcard tests/support/*.c)))
 C_TESTS     := $(UNIT_TESTS) $(STORE_TESTS) $(SIM_TESTS)
 
@@ -57,8 +60,13 @@ CFLAGS_dev     := -O1 -g -fno-stack-protector -U_FORTIFY_SOURCE
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Wno-null-dereference -Wno-maybe-uninitialized
 CFLAGS_clang   := -O1 -g
+CFLAGS_analyzer := -O1 -fanalyzer
+CFLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now
-LDFLAGS_asan    := -fsanitize=address,undefined
+# As shared libraries gcc's two sanitizers share a log_path badly: part of a report goes elsewhere.
+LDFLAGS_asan    := -fsanitize=address,undefined -static-libasan -static-libubsan
+# A test whose child is stopped writes down by hand what it did.
+LDFLAGS_coverage := --coverage -Wl,-u,__gcov_dump
 ifeq ($(origin CC),default)
 CC := $(if $(filter clang,$(VARIANT)),clang,gcc)
 endif
@@ -74,12 +82,14 @@ PROGRAMS := $(if $(filter client/main.c,$(SOURCES)),$B/doorstep) $(if $(filter d
 # make check hands its gates to tests/run.sh, which calls make by this name (a line with the usual one would run under
 # make -n too).
 AGAIN = make --no-print-directory -j$(JOBS) $(MAKEOVERRIDES)
-RUN   = DOORSTEP_BUILD='$(abspath $(BUILD))' tests/run.sh $(BUILD)/logs
+# Where the programs of this variant are found; make gives release two links.
+PROGRAMS_IN = $(abspath $(if $(filter release,$(VARIANT)),$(BUILD),$B))
+RUN   = DOORSTEP_BUILD='$(PROGRAMS_IN)' tests/run.sh $(BUILD)/logs
 # tap:NAME:COMMAND for each test program of $(2), built as variant $(1).
 runners = $(foreach t,$(2),'tap:$(patsubst tests/%.c,%,$t):$(BUILD)/$(1)/$(t:.c=)')
 python_runners = $(foreach t,$(E2E_TESTS),'tap:$(patsubst tests/%.py,%,$t):$(PYTHON) $t')
 
-.PHONY: all programs objects tests sims helpers bench-capture check suites demo setup unit store e2e sim lint tidy cppcheck analyze purity \
+.PHONY: all programs objects tests units sims helpers bench bench-capture check suites check-asan suites-asan demo setup unit store e2e sim text lint tidy cppcheck analyze ratchet coverage purity \
 	includes headers warnings style install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -98,11 +108,20 @@ programs: $(PROGRAMS) $B/libdoorstep.a
 endif
 objects: $(call objects,$(SOURCES))
 tests: $(patsubst %.c,$B/%,$(UNIT_TESTS) $(STORE_TESTS))
+units: $(patsubst %.c,$B/%,$(UNIT_TESTS))
 sims: $(patsubst %.c,$B/%,$(SIM_TESTS))
-helpers: $(patsubst %.c,$B/%,$(HELPERS))
+helpers: $(patsubst %.c,$B/%,$(HELPERS)) $(CLOCK:%.c=$B/%.so)
 # What noticing edits costs: captured statements against the same ones on plain tables.
 bench-capture: $B/tests/bench/capture
 	@$<
+# Workload W of ../shared over HTTPS; BENCH_OPTIONS='--json' and more, see tests/bench/bench.py.
+bench: setup
+	@$(MAKE) --no-print-directory VARIANT=release programs $(patsubst %.c,$(BUILD)/release/%,$(BENCH)) \
+		$(BUILD)/release/tests/bench/clock.so >&2
+	@DOORSTEP_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py $(BENCH_OPTIONS)
+$B/tests/bench/clock.so: $(CLOCK) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(LANGUAGE) $(CFLAGS_$(VARIANT)) $(CFLAGS) -fPIC -shared $< -o $@
 
 # Objects, archives, programs, test programs.
 $B/%.o: %.c Makefile
@@ -124,16 +143,26 @@ $B/doorstep: $(call objects,client/main.c $(filter client/cmd%.c,$(SOURCES))) $B
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
 $B/doorstepd: $(call objects,$(filter common/% proto/% daemon/%,$(SOURCES)))
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
+# A unit test needs no more than the pure ring.
+$B/tests/unit/%: $B/tests/unit/%.o $B/libsupport.a $B/pure.a
+	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka -o $@
 $B/tests/%: $B/tests/%.o $B/libsupport.a $B/libcore.a
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka $(LIBS) -o $@
 
+# Git's merge is what ours is held against, in this test alone; nothing else links it.
+$B/tests/sim/test_text_git: LIBS += -lgit2
+
 # Suites by themselves, in the variant asked for.
-unit: $(patsubst %.c,$B/%,$(UNIT_TESTS))
+unit: units
 	@$(RUN) $(call runners,$(VARIANT),$(UNIT_TESTS))
 store: $(patsubst %.c,$B/%,$(STORE_TESTS))
 	@$(RUN) $(call runners,$(VARIANT),$(STORE_TESTS))
 sim: sims
 	@$(RUN) $(call runners,$(VARIANT),$(SIM_TESTS))
+# make text TRIPLES=10000000: the merge of narrative over as many random triples, and against git's.
+TEXT_SIMS := tests/sim/test_text.c tests/sim/test_text_git.c
+text: $(patsubst %.c,$B/%,$(TEXT_SIMS))
+	@TRIPLES='$(TRIPLES)' RUN_SECONDS=$(if $(TRIPLES),86400,900) $(RUN) $(call runners,$(VARIANT),$(TEXT_SIMS))
 e2e: programs helpers
 	@$(RUN) $(python_runners)
 
@@ -143,18 +172,33 @@ suites:
 	@$(RUN) \
 		'gate:compiles:$(AGAIN) -k VARIANT=release programs sims helpers' \
 		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan tests' \
-		$(foreach g,warnings includes headers purity style cppcheck tidy,'gate:$g:$(AGAIN) $g') \
+		$(foreach g,warnings includes headers purity style ratchet cppcheck tidy analyze coverage,'gate:$g:$(AGAIN) $g') \
 		'tap:lint/test_gates:tests/lint/test_gates.sh' \
 		$(call runners,asan,$(UNIT_TESTS) $(STORE_TESTS)) \
 		$(call runners,release,$(SIM_TESTS)) \
 		$(python_runners)
+
+# All of it under the sanitizers, sim with fewer seeds. They report to files, so that a report of a program that is then
+# killed, or whose exit nobody asks for, is a failure too.
+REPORTS   := $(abspath $(BUILD))/reports
+SANITIZED = SEEDS=$(or $(SEEDS),1000) RUN_SECONDS=3600 ASAN_OPTIONS='log_path=$(REPORTS)/asan:handle_abort=1' \
+	UBSAN_OPTIONS='log_path=$(REPORTS)/ubsan:print_stacktrace=1'
+check-asan: setup
+	@$(MAKE) --no-print-directory VARIANT=asan suites-asan
+suites-asan:
+	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
+	@$(SANITIZED) $(RUN) \
+		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan programs tests sims helpers' \
+		$(call runners,asan,$(C_TESTS)) \
+		$(python_runners) \
+		'gate:reports:! grep . $(REPORTS)/* 2>/dev/null'
 
 demo: setup
 	@$(MAKE) --no-print-directory programs
 	@DOORSTEP_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/demo/demo.py
 
 # Gates. Each is silent where it has nothing to say.
-EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT) $(HELPERS)
+EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT) $(HELPERS) $(CLOCK)
 EACH    := xargs -r -P $(JOBS)
 
 includes:
@@ -172,14 +216,24 @@ style:
 	@$(MAKE) --no-print-directory VARIANT=dev objects >/dev/null
 	@tests/lint/globals.sh $(SOURCES:%.c=$(BUILD)/dev/%.o)
 
-# lint is all of it; make check leaves out the slow analyzer.
-lint: cppcheck tidy analyze
+# lint is all of it; the ratchet's figures are its last line.
+lint: includes headers style cppcheck tidy analyze ratchet
 cppcheck:
 	@tests/lint/cppcheck.sh $(BUILD)/cppcheck $(JOBS) $(SOURCES)
 tidy:
 	@FLAGS='$(LANGUAGE)' tests/lint/tidy.sh $(BUILD)/tidy $(JOBS) $(SOURCES)
+# The analyzer is gcc's, and works as it compiles: an object that is there was found clean.
 analyze:
-	@printf '%s\n' $(SOURCES) | $(EACH) -I{} $(CC) $(LANGUAGE) -O1 -fanalyzer -c {} -o /dev/null
+	@$(AGAIN) -s -k CC=gcc VARIANT=analyzer objects
+ratchet:
+	@tests/lint/ratchet.sh tests/lint/ratchet.txt $(SOURCES) $(filter-out tests/%,$(HEADERS))
+
+COVERAGE_LEAST := 95
+coverage:
+	@$(AGAIN) -s -k CC=gcc VARIANT=coverage units
+	@find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
+	@tests/run.sh $(BUILD)/logs/coverage $(call runners,coverage,$(UNIT_TESTS))
+	@tests/lint/coverage.sh $(COVERAGE_LEAST) $(BUILD)/coverage $(PURE_RING)
 
 # The public header names others of ours from the root, so they are installed under a folder that stands for the root.
 install: programs

@@ -142,6 +142,27 @@ static enum status note_result(struct agent *a, bool confirmed, const struct fai
 	return st;
 }
 
+static bool stop_wanted(void *ctx)
+{
+	const struct agent *a = ctx;
+	struct pollfd signals = { .fd = a->signals, .events = POLLIN };
+
+	return poll(&signals, 1, 0) > 0;
+}
+
+static void note_failure(struct agent *a, enum status st, const struct failure *failed)
+{
+	enum status noted;
+
+	/* Being told to stop says nothing about the centre. */
+	if (a->replica.db.failed || stop_wanted(a))
+		return;
+	noted = note_result(a, false, failed);
+	/* What keeps it from being noted is then what is told already. */
+	if (noted != ST_OK && noted != st)
+		env_log(a->options.env, LOG_WARNING, "agent", "failure not noted", "status=%s", status_name(noted));
+}
+
 /* --- one exchange ---------------------------------------------------------------------- */
 
 struct building {
@@ -162,14 +183,6 @@ static enum status build(void *ctx, const void **bytes_out, size_t *len_out, str
 	*bytes_out = a->request.data;
 	*len_out = a->request.len;
 	return ST_OK;
-}
-
-static bool stop_wanted(void *ctx)
-{
-	const struct agent *a = ctx;
-	struct pollfd signals = { .fd = a->signals, .events = POLLIN };
-
-	return poll(&signals, 1, 0) > 0;
 }
 
 static uint64_t settled(const struct apply_report *applied)
@@ -215,29 +228,48 @@ static bool more_to_send(struct agent *a, const struct sync_options *options, co
 	return counts.waiting > 0 || (options->rest_ms == 0 && counts.dirty > counts.attention);
 }
 
+/* A request and its answer; where it was larger than something on the way takes, again with half as much. */
+static enum status carry(struct agent *a, const struct sync_options *options, struct sync_report *sent,
+			 struct agent_report *report, struct failure *why)
+{
+	struct sync_options bounded = *options;
+	struct transport_report carried = { 0 };
+	struct building b;
+	enum status st;
+
+	do {
+		bounded.changes_max = a->changes_max;
+		b = (struct building){ .agent = a, .options = &bounded };
+		st = transport_sync(a->transport, build, &b, &a->answer, &carried, why);
+		add_transport(report, &carried);
+		report->bytes_up += b.report.up_len;
+		if (carried.too_large)
+			a->changes_max = b.report.changes_sent / 2;
+	} while (st == ST_LIMIT && carried.too_large && a->changes_max > 0);
+	*sent = b.report;
+	return st;
+}
+
 static enum status exchange(struct agent *a, const struct sync_options *options, struct agent_report *report,
 			    struct failure *why)
 {
-	struct building b = { .agent = a, .options = options };
-	struct transport_report carried = { 0 };
-	enum status st = transport_sync(a->transport, build, &b, &a->answer, &carried, why);
+	struct sync_report one = { 0 };
+	enum status st = carry(a, options, &one, report, why);
 
-	add_transport(report, &carried);
 	report->again = false;
-	if (b.report.up_len > 0) {
-		report->bytes_up += b.report.up_len;
-		report->sent += b.report.changes_sent;
-	}
+	report->sent += one.changes_sent;
 	if (st == ST_OK)
-		st = sync_take(&a->sync, a->answer.data, a->answer.len, &b.report, why);
+		st = sync_take(&a->sync, a->answer.data, a->answer.len, &one, why);
 	if (st != ST_OK)
 		return st;
 	report->exchanges++;
-	report->bytes_down += b.report.down_len;
-	report->pending = b.report.pending_after;
-	add_applied(&report->applied, &b.report.applied);
-	report->again = b.report.applied.more || more_to_send(a, options, &b.report.applied);
-	st = note_result(a, settled(&b.report.applied) > 0, b.report.applied.unreadable ? &UNREADABLE : NULL);
+	report->bytes_down += one.down_len;
+	report->pending = one.pending_after;
+	add_applied(&report->applied, &one.applied);
+	report->again = one.applied.more || more_to_send(a, options, &one.applied);
+	if (!report->again)
+		a->changes_max = 0;
+	st = note_result(a, settled(&one.applied) > 0, one.applied.unreadable ? &UNREADABLE : NULL);
 	if (st != ST_OK)
 		env_log(a->options.env, LOG_WARNING, "agent", "result not noted", "status=%s", status_name(st));
 	return ST_OK;
@@ -248,6 +280,8 @@ static enum status lock_failed(enum status st, struct failure *why)
 	if (st == ST_BUSY)
 		return failure_set(why, ST_BUSY, "Another program on this tablet is syncing just now.",
 				   "Everything you wrote is saved on this tablet.", "Try again in a minute.");
+	if (st == ST_FULL || st == ST_READONLY)
+		return failure_set(why, st, NULL, NULL, NULL);
 	return failure_set(why, st, "The tablet's lock file can't be used.", NULL, NULL);
 }
 
@@ -268,9 +302,8 @@ enum status agent_exchange(struct agent *a, const struct sync_options *options, 
 		filled.free_mb = files_free_mb(a->options.home);
 		filled.battery_percent = battery_percent();
 		st = exchange(a, &filled, report, &failed);
-		/* Being told to stop says nothing about the centre. */
-		if (st != ST_OK && !a->replica.db.failed && !stop_wanted(a) && note_result(a, false, &failed) != ST_OK)
-			env_log(env, LOG_WARNING, "agent", "failure not noted", "status=%s", status_name(st));
+		if (st != ST_OK)
+			note_failure(a, st, &failed);
 		checkpoint_locked(a);
 	}
 	close(lock);

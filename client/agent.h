@@ -53,6 +53,7 @@ struct agent {
 	struct transport *transport;
 	struct buf request, answer;
 	char lock[FILES_PATH_MAX], database[FILES_PATH_MAX], wal[FILES_PATH_MAX];
+	size_t changes_max; /* in one request, where something on the way took no larger one; 0 = no bound */
 	int signals; /* agent_run: readable = told to stop; else -1 */
 };
 

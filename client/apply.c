@@ -265,8 +265,8 @@ static enum status keep_reading(struct replica *r, const struct answer *answer, 
 {
 	const int64_t trip_ms = times->round_trip_ms < 0 ? 0 : times->round_trip_ms;
 	enum status st = ST_OK;
-	sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_reading(id,heard_ms,wall_received_ms,slack_ms)"
-						" SELECT reading+1,?1,?2,?3 FROM ds_state", &st);
+	sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_reading(id,heard_ms,wall_received_ms,slack_ms,boot_ms,"
+						"boot) SELECT reading+1,?1,?2,?3,?4,?5 FROM ds_state", &st);
 
 	if (stmt == NULL)
 		return st;
@@ -274,6 +274,8 @@ static enum status keep_reading(struct replica *r, const struct answer *answer, 
 	(void)sqlite3_bind_int64(stmt, 1, answer->sent_ms);
 	(void)sqlite3_bind_int64(stmt, 2, times->wall_received_ms);
 	(void)sqlite3_bind_int64(stmt, 3, trip_ms > UINT32_MAX ? (int64_t)UINT32_MAX : trip_ms);
+	(void)sqlite3_bind_int64(stmt, 4, times->boot_received_ms);
+	(void)sqlite3_bind_int64(stmt, 5, times->boot);
 	st = db_run(&r->db, stmt);
 	if (st == ST_OK)
 		st = db_exec(&r->db, "UPDATE ds_state SET reading=reading+1");

@@ -41,6 +41,8 @@ struct apply_report {
 struct apply_times {
 	int64_t wall_sent_ms, wall_received_ms; /* when the request left and the answer came */
 	int64_t round_trip_ms;                  /* between them, by the boot clock */
+	int64_t boot_received_ms;               /* the boot clock when the answer came, */
+	uint32_t boot;                          /* and which boot it was; 0 = not known */
 };
 
 /* Inside the caller's write transaction; the answer's bytes live until it returns.

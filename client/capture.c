@@ -1,7 +1,9 @@
 #include "client/capture.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "common/closing.h"
 #include "common/kindsql.h"
 
 /* What every trigger says in the same words. An edit is numbered before it is made: the row gets this number as its
@@ -10,7 +12,8 @@
 #define NEXT_EDIT "(SELECT edit+1 FROM ds_state)"
 #define READING "(SELECT reading FROM ds_state)"
 #define NOW_MS "CAST((julianday('now')-2440587.5)*86400000.0+0.5 AS INTEGER)"
-#define TOUCH "UPDATE ds_dirty SET edit_last=" NEXT_EDIT ",wall_ms=" NOW_MS ",reading=" READING
+#define TOUCH "UPDATE ds_dirty SET edit_last=" NEXT_EDIT ",wall_ms=" NOW_MS ",reading=" READING \
+	",boot_ms=NULL,boot=NULL"
 #define DIRTY_COLUMNS "kind,id,grp,base_seq,base_n,base_values,edit_first,edit_last,wall_ms,reading"
 #define EVIDENCE NEXT_EDIT "," NEXT_EDIT "," NOW_MS "," READING
 
@@ -33,7 +36,7 @@ static const char BOOKKEEPING[] =
 	"CREATE TABLE IF NOT EXISTS ds_dirty(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
 	" base_seq INTEGER, base_n INTEGER, base_origin INTEGER, base_digest BLOB, base_values TEXT,"
 	" edit_first INTEGER NOT NULL, edit_last INTEGER NOT NULL, wall_ms INTEGER NOT NULL, reading INTEGER NOT NULL,"
-	" PRIMARY KEY(kind, id, grp), CHECK (base_seq IS NULL OR base_n IS NULL)) STRICT, WITHOUT ROWID;\n"
+	" boot_ms INTEGER, boot INTEGER, PRIMARY KEY(kind, id, grp), CHECK (base_seq IS NULL OR base_n IS NULL)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_gone(kind INTEGER NOT NULL, id TEXT NOT NULL, patient TEXT, last TEXT,"
 	" PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_version(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
@@ -53,7 +56,8 @@ static const char BOOKKEEPING[] =
 	" base_n INTEGER, settled INTEGER NOT NULL, PRIMARY KEY(n, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE INDEX IF NOT EXISTS ds_sent_group ON ds_sent(kind, id, grp, settled, n);\n"
 	"CREATE TABLE IF NOT EXISTS ds_reading(id INTEGER PRIMARY KEY, heard_ms INTEGER NOT NULL,"
-	" wall_received_ms INTEGER NOT NULL, slack_ms INTEGER NOT NULL) STRICT;\n"
+	" wall_received_ms INTEGER NOT NULL, slack_ms INTEGER NOT NULL, boot_ms INTEGER, boot INTEGER,"
+	" set_here INTEGER) STRICT;\n"
 	"CREATE TABLE IF NOT EXISTS ds_caseload(patient TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL"
 	" CHECK (state IN ('filling','complete','left'))) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_receipt(counter INTEGER PRIMARY KEY, device INTEGER NOT NULL,"
@@ -297,6 +301,112 @@ static void add_field_refusals(struct buf *buf, const struct kind *kind)
 	buf_add_str(buf, ";\nEND;\n");
 }
 
+/* --- closed records (closing.h, as SQL) --------------------------------------------------------------------------- */
+
+static const char NOTE_STAYS[] = "This note is signed, so its words stay as they are. Nothing was changed. Add to it with: "
+				 "doorstep note addend ID";
+static const char RECORD_STAYS[] = "This record is closed. Nothing was changed. Mark it as entered in error and write it "
+				   "anew.";
+static const char NOT_SEALED[] = "A note is signed with doorstep note sign, which seals its words. Nothing was changed. "
+				 "Run: doorstep note sign ID";
+
+/* Is a record of this kind closed by a signature, which comes with a digest of what was signed? */
+static bool is_signed(const struct kind *kind)
+{
+	return kind->closing >= 0 && kind_field(kind, "digest", 6) >= 0;
+}
+
+/* (NEW.status='signed' OR NEW.status='amended'): one of the words that close a record; but for the one that takes it back,
+ * where that is left out. Not IN: for each statement it would fill a table. */
+static void add_closing_words(struct buf *buf, const struct kind *kind, const char *side, bool with_error)
+{
+	const char *separator = "(";
+
+	for (const char *word = kind->closes; *word != '\0';) {
+		const size_t len = strcspn(word, "|");
+
+		if (with_error || len != strlen(CLOSING_ERROR) || memcmp(word, CLOSING_ERROR, len) != 0) {
+			buf_printf(buf, "%s%s%s='%.*s'", separator, side, kind->fields[kind->closing].name, (int)len, word);
+			separator = " OR ";
+		}
+		word += len + (word[len] == '|');
+	}
+	buf_add_byte(buf, ')');
+}
+
+/* The row of this side is closed. One that can't be sent as it is may still be mended, or nothing could ever become of
+ * it. */
+static void add_is_closed(struct buf *buf, const struct kind *kind, const char *side)
+{
+	if (strcmp(kind->closes, "*") == 0)
+		buf_printf(buf, "%s%s IS NOT NULL", side, kind->fields[kind->closing].name);
+	else
+		add_closing_words(buf, kind, side, true);
+	buf_printf(buf, " AND NOT EXISTS(SELECT 1 FROM ds_attention WHERE kind=%u AND id=%sid)", (unsigned)kind->num, side);
+}
+
+/* The row becomes NEW, and what stays in a closed one does not: closing_allows, but that "amended" comes from the centre
+ * alone. */
+static void add_breaks(struct buf *buf, const struct kind *kind, const char *side)
+{
+	const int status = kind_field(kind, "status", 6), reason = kind_field(kind, "status_reason", 13);
+	uint64_t mask = kind->mask_stays;
+
+	if (status >= 0)
+		mask &= ~(UINT64_C(1) << status);
+	if (reason >= 0)
+		mask &= ~(UINT64_C(1) << reason);
+	buf_add_str(buf, "((");
+	kindsql_columns(buf, kind, mask, side);
+	buf_add_str(buf, ") IS NOT (");
+	kindsql_columns(buf, kind, mask, "NEW.");
+	buf_add_byte(buf, ')');
+	if (status >= 0 && (kind->mask_stays >> status & 1) != 0)
+		buf_printf(buf, " OR (%sstatus IS NOT NEW.status AND NEW.status IS NOT '" CLOSING_ERROR "')", side);
+	if (reason >= 0 && (kind->mask_stays >> reason & 1) != 0)
+		buf_printf(buf, " OR (%sstatus_reason IS NOT NEW.status_reason AND (%sstatus IS '" CLOSING_ERROR
+				"' OR NEW.status IS NOT '" CLOSING_ERROR "'))", side, side);
+	buf_add_byte(buf, ')');
+}
+
+/* NEW says that it is signed, and nothing seals it. */
+static void add_unsealed(struct buf *buf, const struct kind *kind)
+{
+	add_closing_words(buf, kind, "NEW.", false);
+	buf_add_str(buf, " AND NEW.digest IS NULL");
+}
+
+static void add_closed_refusal(struct buf *buf, const struct kind *kind)
+{
+	add_refusal(buf, is_signed(kind) ? NOTE_STAYS : RECORD_STAYS);
+}
+
+static void add_closed_update(struct buf *buf, const struct kind *kind)
+{
+	add_trigger(buf, kind, "closed", "BEFORE UPDATE OF ");
+	kindsql_columns(buf, kind, kind->mask_stays, "");
+	buf_printf(buf, " ON \"%s\" WHEN ", kind->name);
+	if (is_signed(kind))
+		buf_add_byte(buf, '(');
+	add_is_closed(buf, kind, "OLD.");
+	buf_add_str(buf, " AND ");
+	add_breaks(buf, kind, "OLD.");
+	if (is_signed(kind)) {
+		buf_add_str(buf, " OR OLD.status IS NOT NEW.status AND ");
+		add_unsealed(buf, kind);
+		buf_add_byte(buf, ')');
+	}
+	buf_add_str(buf, " AND " LOUD " BEGIN\n ");
+	add_closed_refusal(buf, kind);
+	if (is_signed(kind)) {
+		buf_add_str(buf, " WHERE ");
+		add_is_closed(buf, kind, "OLD.");
+		buf_add_str(buf, ";\n ");
+		add_refusal(buf, NOT_SEALED);
+	}
+	buf_add_str(buf, ";\nEND;\n");
+}
+
 /* --- what a statement does --------------------------------------------------------------------------------------- */
 
 /* One trigger a group, so that SQLite compiles and runs only those whose columns a statement names. */
@@ -345,6 +455,15 @@ static void add_insert_before(struct buf *buf, const struct kind *kind)
 		add_refusal(buf, "The patient of a record never changes. Nothing was changed. Delete this record and write "
 				 "it anew.");
 		buf_printf(buf, " FROM \"%s\" WHERE id=NEW.id AND patient IS NOT NEW.patient;\n", kind->name);
+	}
+	if (kind->closing >= 0) {
+		buf_add_byte(buf, ' ');
+		add_closed_refusal(buf, kind);
+		buf_printf(buf, " FROM \"%s\" AS o WHERE o.id=NEW.id AND ", kind->name);
+		add_is_closed(buf, kind, "o.");
+		buf_add_str(buf, " AND ");
+		add_breaks(buf, kind, "o.");
+		buf_add_str(buf, ";\n");
 	}
 	buf_add_str(buf, " " TOUCH);
 	add_where_record(buf, kind, "NEW.id");
@@ -417,6 +536,13 @@ static void add_insert_after(struct buf *buf, const struct kind *kind)
 
 	add_trigger(buf, kind, "inserted", "AFTER INSERT ON ");
 	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n", kind->name);
+	if (is_signed(kind)) {
+		buf_add_byte(buf, ' ');
+		add_refusal(buf, NOT_SEALED);
+		buf_add_str(buf, " WHERE ");
+		add_unsealed(buf, kind);
+		buf_add_str(buf, ";\n");
+	}
 	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,NEW.id,-1,NULL,NULL,NULL," EVIDENCE
 			" WHERE NOT ", num);
 	add_is_gone(buf, kind);
@@ -438,6 +564,13 @@ static void add_delete(struct buf *buf, const struct kind *kind)
 
 	add_trigger(buf, kind, "delete", "BEFORE DELETE ON ");
 	buf_printf(buf, "\"%s\" WHEN " LOUD " BEGIN\n", kind->name);
+	if (kind->closing >= 0) {
+		buf_add_byte(buf, ' ');
+		add_closed_refusal(buf, kind);
+		buf_add_str(buf, " WHERE ");
+		add_is_closed(buf, kind, "OLD.");
+		buf_add_str(buf, ";\n");
+	}
 	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,OLD.id,g.column1,", num);
 	add_base(buf, kind, "OLD.id", "g.column1");
 	buf_add_byte(buf, ',');
@@ -475,6 +608,8 @@ void capture_triggers(struct buf *buf, const struct kind *kind)
 	}
 	add_fixed(buf, kind);
 	add_field_refusals(buf, kind);
+	if (kind->closing >= 0)
+		add_closed_update(buf, kind);
 	for (size_t i = 0; i < kind->group_count; i++)
 		if (kind->groups[i].writer == WRITER_BOTH)
 			add_group_update(buf, kind, &kind->groups[i]);

@@ -17,6 +17,11 @@
  * - AFTER INSERT and AFTER UPDATE give the row its new version (ds_state.edit + 1).
  * - id and patient never change; version is ours; kinds and fields written at the
  *   centre only refuse, REPLACE included, each with a text that says what to do.
+ * - a closed record refuses what closing.h does not allow: UPDATE, DELETE, and INSERT over it
+ *   (an upsert or OR IGNORE too, since before it has run it can't be told from REPLACE). With
+ *   recursive_triggers REPLACE is a deletion and always refused. A record that needs
+ *   attention (ds_attention) has not gone, and may be mended or deleted. A note says that it is signed
+ *   only with a digest of what was signed.
  * - all of them only while ds_applying is empty.
  *
  * The triggers use SQLite's JSON functions, which 3.40 refuses in triggers to a
@@ -24,7 +29,8 @@
  *
  * base of a newly dirty group: the highest unsettled n of ds_sent for it; else
  * ds_version (group's, else the record's); else none. wall_ms is SQL's clock
- * (julianday('now')), reading and edit come from ds_state.
+ * (julianday('now')), reading and edit come from ds_state. SQL has no clock since boot: each edit
+ * leaves boot_ms and boot empty, and a save of ours fills them in (clocks.h).
  */
 #ifndef CLIENT_CAPTURE_H
 #define CLIENT_CAPTURE_H

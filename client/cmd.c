@@ -172,7 +172,7 @@ enum status cmd_number(struct cmd *c, const char *option, int64_t min, int64_t m
 	if (errno != 0 || end == text || *end != '\0' || number < min || number > max) {
 		(void)snprintf(what, sizeof what, "%s takes a whole number from %lld to %lld.", option, (long long)min,
 			       (long long)max);
-		return failure_set(&c->why, ST_USAGE, what, "Nothing was changed.", "");
+		return failure_set(&c->why, ST_USAGE, what, "Nothing was changed.", NULL);
 	}
 	*out = number;
 	return ST_OK;
@@ -251,7 +251,7 @@ enum status cmd_put_assignment(struct cmd *c, struct cmd_draft *draft, const cha
 
 	if (assignment[len] != '=')
 		return failure_set(&c->why, ST_USAGE, "A field and its value are written FIELD=VALUE.",
-				   "Nothing was changed.", "");
+				   "Nothing was changed.", NULL);
 	if (len > SCHEMA_NAME_MAX)
 		return no_field(c, draft->kind, assignment, len);
 	memcpy(name, assignment, len);

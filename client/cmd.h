@@ -10,6 +10,7 @@
 
 #include "client/entry.h"
 #include "client/tablet.h"
+#include "common/clock.h"
 #include "common/command.h"
 
 struct cmd {
@@ -61,6 +62,9 @@ int64_t cmd_now(const struct cmd *c);
 
 /* Save, and tell where it is. patient NULL: the kind has none. shown: save.h. */
 enum status cmd_create(struct cmd *c, const struct cmd_draft *draft, const struct id *patient) MUST_CHECK;
+/* Under an id that the caller made; all zero: one is made. */
+enum status cmd_create_as(struct cmd *c, const struct cmd_draft *draft, const struct id *id,
+			  const struct id *patient) MUST_CHECK;
 enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct id *id, int64_t shown) MUST_CHECK;
 
 /* --- printing */
@@ -68,6 +72,12 @@ enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct 
 /* "2026-11-23 08:42", in the agency's zone; "never" for 0. */
 #define CMD_TIME_SIZE 40
 const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE]);
+/* "2026-11-23 08:30", "between 2026-11-23 08:30 and 2026-11-23 11:02", "before 2026-11-23 11:02". */
+#define CMD_WHEN_SIZE 96
+const char *cmd_when(const struct cmd *c, const struct interval *at, char out[CMD_WHEN_SIZE]);
+/* When this tablet's own edit was made, as far as its clock was measured: "2026-11-23 08:30 (tablet 7 min fast)". Where
+ * it was not, what its clock said and what is sure. In the arena. */
+const char *cmd_made(struct cmd *c, const struct evidence *evidence, int64_t made_wall_ms);
 /* Minutes east of UTC for a time of day in the agency's zone, read as if it were UTC. */
 int cmd_zone_of_local_min(const struct cmd *c, int64_t local_ms);
 /* The day in the agency's zone that holds this time: [*from, *to). */
@@ -84,7 +94,7 @@ void cmd_cell(struct table *table, const char *text);
 void cmd_cell_time(struct cmd *c, struct table *table, sqlite3_stmt *stmt, int at);
 
 /* A list of one kind's records: `--patient` (?1 of the statement, else null) and
- * `--all` (?2) choose; row adds the cells of one. */
+ * `--all` (?2) choose, ?3 is this tablet's care manager; row adds the cells of one. */
 struct cmd_listing {
 	const char *kind, *sql, *empty;
 	const struct table_column *columns;
@@ -111,16 +121,26 @@ int cmd_patient_add(const struct command_line *line);
 int cmd_show(const struct command_line *line);
 int cmd_note_add(const struct command_line *line);
 int cmd_note_edit(const struct command_line *line);
+int cmd_note_list(const struct command_line *line);
+int cmd_note_sign(const struct command_line *line);
+int cmd_note_addend(const struct command_line *line);
+int cmd_note_error(const struct command_line *line);
 int cmd_task_list(const struct command_line *line);
 int cmd_task_add(const struct command_line *line);
 int cmd_task_done(const struct command_line *line);
 int cmd_visit_list(const struct command_line *line);
 int cmd_visit_add(const struct command_line *line);
+int cmd_visit_move(const struct command_line *line);
+int cmd_visit_cancel(const struct command_line *line);
 int cmd_visit_in(const struct command_line *line);
 int cmd_visit_out(const struct command_line *line);
+int cmd_visit_correct(const struct command_line *line);
 int cmd_set(const struct command_line *line);
 int cmd_conflicts(const struct command_line *line);
 int cmd_decide(const struct command_line *line);
+int cmd_refile(const struct command_line *line);
+int cmd_outcomes(const struct command_line *line);
+int cmd_restore_value(const struct command_line *line);
 int cmd_held(const struct command_line *line);
 int cmd_held_reuse(const struct command_line *line);
 int cmd_sql(const struct command_line *line);

@@ -149,17 +149,29 @@ const char *cmd_group_values(struct cmd *c, const struct kind *kind, const struc
 	return keep_words(c, &words);
 }
 
+/* Of a text only the sentences that differ: the rest is the same, or was merged. */
+static void tell_spots(const struct decision_candidate *one, const struct value *value)
+{
+	for (size_t i = 0; i < one->spot_count; i++) {
+		const struct decision_spot *spot = &one->spots[i];
+
+		printf("       where it stands as: %s\n", spot->stands[0] == '\0' ? "(nothing)" : spot->stands);
+		printf("       this one has:       %.*s\n", spot->place.other_len == 0 ? 9 : (int)spot->place.other_len,
+		       spot->place.other_len == 0 ? "(nothing)" : value->text + spot->place.other_at);
+	}
+}
+
 void cmd_conflict_tell(struct cmd *c, const struct cmd_conflict *conflict)
 {
 	for (size_t i = 0; i < conflict->count; i++) {
 		const struct decision_candidate *one = &conflict->candidates[i];
-		char from[CMD_TIME_SIZE], to[CMD_TIME_SIZE];
+		char when[CMD_WHEN_SIZE];
 
-		(void)cmd_time(c, one->from_ms, from);
-		(void)cmd_time(c, one->to_ms, to);
-		printf("  %u  %s, %s, %s%s%s%s\n", one->n, one->name, one->device, from, strcmp(from, to) == 0 ? "" : " to ",
-		       strcmp(from, to) == 0 ? "" : to, i == 0 ? " (stood first)" : "");
-		if (one->has_values)
+		printf("  %u  %s, %s, %s%s\n", one->n, one->name, one->device,
+		       cmd_when(c, &(const struct interval){ one->from_ms, one->to_ms }, when), i == 0 ? " (stood first)" : "");
+		if (one->spot_count > 0)
+			tell_spots(one, &one->row.values[__builtin_ctzll(conflict->group->mask)]);
+		else if (one->has_values)
 			cmd_lines("       ", cmd_group_values(c, conflict->kind, conflict->group, &one->row));
 		else
 			puts("       (too long to be shown here; it can be chosen by its number)");

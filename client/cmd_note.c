@@ -1,25 +1,26 @@
 #include <string.h>
 
-#include "client/cmd.h"
+#include "client/cmd_note.h"
 #include "client/save.h"
 
 #define SECTION_DEFAULT "observed"
 
 /* A section is a narrative of the note. */
-static enum status check_section(struct cmd *c, const struct cmd_draft *draft, const char *name, size_t len)
+enum status cmd_section(struct cmd *c, const struct kind *note, const char *name, size_t len, int *index_out)
 {
-	const int index = kind_field(draft->kind, name, len);
+	const int index = kind_field(note, name, len);
 	char what[160];
 
-	if (index >= 0 && draft->kind->groups[draft->kind->fields[index].group].rule == RULE_TEXT)
+	if (index >= 0 && note->groups[note->fields[index].group].rule == RULE_TEXT) {
+		*index_out = index;
 		return ST_OK;
+	}
 	(void)snprintf(what, sizeof what, "A note has no section \"%.*s\".", len > 60 ? 60 : (int)len, name);
 	return failure_set(&c->why, ST_UNKNOWN, what, "Nothing was changed.",
 			   "Sections are: reason, observed, done, response, education, coordination, plan.");
 }
 
-/* Where the text of a section without its own comes from. */
-static const char *text_argument(struct cmd *c)
+const char *cmd_text_argument(struct cmd *c)
 {
 	const char *file = command_option(c->line, "--file");
 	char *argument;
@@ -40,8 +41,9 @@ static const char *text_argument(struct cmd *c)
 static enum status put_section(struct cmd *c, struct cmd_draft *draft, const char *section)
 {
 	const size_t len = strcspn(section, "=");
-	const char *argument = text_argument(c);
-	enum status st = argument == NULL ? ST_NOMEM : check_section(c, draft, section, len);
+	const char *argument = cmd_text_argument(c);
+	int index = -1;
+	enum status st = argument == NULL ? ST_NOMEM : cmd_section(c, draft->kind, section, len, &index);
 
 	if (st != ST_OK)
 		return st;

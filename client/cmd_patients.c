@@ -4,14 +4,16 @@
 
 /* A patient whose fill has begun stands here before their record has arrived. */
 static const char PATIENTS[] =
-	"SELECT * FROM (SELECT p.id,p.name,p.birth_date,coalesce(c.state,'new'),p.status,p.deceased,p.phone"
+	"SELECT * FROM (SELECT p.id,p.name,p.birth_date,coalesce(c.state,'new'),p.status,p.deceased,p.phone,"
+	"coalesce(p.linked_to,(SELECT q.id FROM patient AS q WHERE q.linked_to=p.id ORDER BY q.id LIMIT 1))"
 	" FROM patient AS p LEFT JOIN ds_caseload AS c ON c.patient=p.id UNION ALL"
-	" SELECT c.patient,NULL,NULL,c.state,NULL,NULL,NULL FROM ds_caseload AS c WHERE c.state='filling'"
+	" SELECT c.patient,NULL,NULL,c.state,NULL,NULL,NULL,NULL FROM ds_caseload AS c WHERE c.state='filling'"
 	" AND NOT EXISTS(SELECT 1 FROM patient AS p WHERE p.id=c.patient)) ORDER BY name IS NULL,name,id";
 
 static const struct table_column COLUMNS[] = {
 	{ "name", "Name", CELL_TEXT },	 { "birth_date", "Born", CELL_TEXT }, { "state", "On this tablet", CELL_TEXT },
-	{ "status", "Status", CELL_TEXT }, { "phone", "Phone", CELL_TEXT },	    { "id", "ID", CELL_ID },
+	{ "status", "Status", CELL_TEXT }, { "phone", "Phone", CELL_TEXT },
+	{ "same_person_as", NULL, CELL_ID }, { "id", "ID", CELL_ID },
 };
 
 static const char *state_words(const struct cmd *c, const char *state)
@@ -25,15 +27,22 @@ static const char *state_words(const struct cmd *c, const char *state)
 
 static void add_row(const struct cmd *c, struct table *table, sqlite3_stmt *stmt)
 {
-	const char *status = (const char *)sqlite3_column_text(stmt, 4);
+	const char *status = (const char *)sqlite3_column_text(stmt, 4), *other = (const char *)sqlite3_column_text(stmt, 7);
+	char words[128];
 
 	if (db_column_int(stmt, 5) != 0)
 		status = "deceased";
 	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 1));
 	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 2));
 	cmd_cell(table, state_words(c, (const char *)sqlite3_column_text(stmt, 3)));
-	cmd_cell(table, status == NULL ? "active" : status);
+	status = status == NULL ? "active" : status;
+	if (other != NULL && !c->line->json) {
+		(void)snprintf(words, sizeof words, "%s, the same person as patient/%.36s", status, other);
+		status = words;
+	}
+	cmd_cell(table, status);
 	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 6));
+	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 7));
 	cmd_cell(table, (const char *)sqlite3_column_text(stmt, 0));
 	table_end_row(table);
 }

@@ -39,6 +39,43 @@ const char *cmd_time(const struct cmd *c, int64_t ms, char out[CMD_TIME_SIZE])
 	return out;
 }
 
+const char *cmd_when(const struct cmd *c, const struct interval *at, char out[CMD_WHEN_SIZE])
+{
+	char from[CMD_TIME_SIZE], to[CMD_TIME_SIZE];
+
+	(void)cmd_time(c, at->lo_ms, from);
+	(void)cmd_time(c, at->hi_ms, to);
+	if (strcmp(from, to) == 0)
+		(void)snprintf(out, CMD_WHEN_SIZE, "%s", to);
+	else if (at->lo_ms <= 0)
+		(void)snprintf(out, CMD_WHEN_SIZE, "before %s", to);
+	else
+		(void)snprintf(out, CMD_WHEN_SIZE, "between %s and %s", from, to);
+	return out;
+}
+
+const char *cmd_made(struct cmd *c, const struct evidence *evidence, int64_t made_wall_ms)
+{
+	char time[CMD_TIME_SIZE], after[CMD_TIME_SIZE], words[CLOCK_WORDS_SIZE], text[256];
+	struct clock_off off = { .ms = evidence->offset_ms };
+	int64_t wall_ms = made_wall_ms;
+	const bool told = clock_wall_ms(evidence, &wall_ms);
+	const char *copy;
+	int len;
+
+	if (evidence->steadiness == STEADY_UNKNOWN && evidence->heard_ms > 0) {
+		len = snprintf(text, sizeof text, "%s by this tablet's clock, after %s", cmd_time(c, wall_ms, time),
+			       cmd_time(c, evidence->heard_ms, after));
+	} else if (told && evidence->heard_ms > 0 && (off.ms >= CLOCK_OFF_MS_MIN || off.ms <= -CLOCK_OFF_MS_MIN)) {
+		clock_off_words(&off, words);
+		len = snprintf(text, sizeof text, "%s (tablet %s)", cmd_time(c, wall_ms - off.ms, time), words);
+	} else {
+		len = snprintf(text, sizeof text, "%s", cmd_time(c, wall_ms, time));
+	}
+	copy = arena_copy(&c->arena, text, (size_t)len);
+	return copy != NULL ? copy : "";
+}
+
 void cmd_day(const struct cmd *c, int64_t ms, int64_t *from_out, int64_t *to_out)
 {
 	const int64_t local = ms + zone_min(c, ms) * MINUTE_MS;
@@ -189,6 +226,8 @@ enum status cmd_list(struct cmd *c, const struct cmd_listing *listing)
 	if (one)
 		db_bind_id(stmt, 1, &patient);
 	(void)sqlite3_bind_int(stmt, 2, command_switch(c->line, "--all"));
+	if (sqlite3_bind_parameter_count(stmt) >= 3)
+		db_bind_id(stmt, 3, &c->r->identity.worker);
 	table = table_new(c->line, listing->columns, listing->column_count);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
 		if ((st = listing->row(c, kind, table, stmt)) != ST_OK)

@@ -36,13 +36,18 @@ static enum status tell_saved(struct cmd *c, const struct kind *kind, const stru
 	return st;
 }
 
+enum status cmd_create_as(struct cmd *c, const struct cmd_draft *draft, const struct id *id, const struct id *patient)
+{
+	struct id made = *id;
+	int64_t version = 0;
+	const enum status st = save_create(c->r, draft->kind, &made, patient, &draft->row, &version, &c->why);
+
+	return st == ST_OK ? tell_saved(c, draft->kind, &made, patient, version) : st;
+}
+
 enum status cmd_create(struct cmd *c, const struct cmd_draft *draft, const struct id *patient)
 {
-	struct id id = ID_STAFF; /* all zero: to be made */
-	int64_t version = 0;
-	const enum status st = save_create(c->r, draft->kind, &id, patient, &draft->row, &version, &c->why);
-
-	return st == ST_OK ? tell_saved(c, draft->kind, &id, patient, version) : st;
+	return cmd_create_as(c, draft, &ID_STAFF, patient);
 }
 
 enum status cmd_save(struct cmd *c, const struct cmd_draft *draft, const struct id *id, int64_t shown)

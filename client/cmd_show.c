@@ -2,8 +2,11 @@
 #include <string.h>
 
 #include "client/cmd_conflict.h"
+#include "client/cmd_note.h"
+#include "client/cmd_visit.h"
 #include "client/standing.h"
 #include "common/kindsql.h"
+#include "common/recurrence.h"
 #include "proto/change.h"
 
 #define JSON_SIZE_MAX ((size_t)64 * 1024 * 1024)
@@ -15,6 +18,7 @@
 struct lost {
 	uint64_t n;
 	int64_t made_ms;
+	struct evidence evidence;
 	const struct group *group;
 	struct row row;
 };
@@ -38,8 +42,10 @@ static enum status read_lost(struct cmd *c, const struct kind *kind, sqlite3_stm
 	if (st == ST_OK)
 		st = change_decode(c->r->schema, sqlite3_column_blob(stmt, 3), (size_t)sqlite3_column_bytes(stmt, 3),
 				   &c->arena, change, &field);
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		out->row = change->row;
+		out->evidence = change->evidence;
+	}
 	return st;
 }
 
@@ -73,6 +79,65 @@ static enum status find_lost(struct cmd *c, const struct entry *entry, struct lo
 	db_done(stmt);
 	*out = all;
 	*count_out = count;
+	return st;
+}
+
+/* --- what stands beside a record of its kind ------------------------------------------ */
+
+static bool is_kind(const struct entry *entry, const char *name)
+{
+	return strcmp(entry->kind->name, name) == 0;
+}
+
+static enum status beside_json(struct cmd *c, const struct entry *entry, struct buf *json)
+{
+	const char *flags = NULL;
+	enum status st = ST_OK;
+
+	if (is_kind(entry, "note"))
+		return cmd_note_json(c, entry, json);
+	if (is_kind(entry, "visit")) {
+		st = cmd_visit_flags(c, &entry->id, &flags);
+		cmd_json_text(json, "flags", flags);
+	}
+	return st;
+}
+
+/* Of an addendum that corrects: what it corrects. */
+static enum status tell_corrected(struct cmd *c, const struct entry *addendum)
+{
+	const struct kind *kind = schema_kind(c->r->schema, "note", strlen("note"));
+	const char *type = entry_text(addendum, "type"), *section = entry_text(addendum, "section");
+	const char *text = entry_text(addendum, "text"), *ref = entry_text(addendum, "note");
+	struct entry note = { 0 };
+	struct id id;
+	enum status st;
+
+	if (type == NULL || strcmp(type, "correction") != 0 || section == NULL || text == NULL ||
+	    !id_parse(ref, strlen(ref), &id))
+		return ST_OK;
+	st = entry_read(c->r, kind, &id, &note);
+	if (st != ST_OK)
+		return st == ST_NOT_FOUND ? ST_OK : st;
+	(void)putchar('\n');
+	cmd_correction_tell("", &note, section, text);
+	entry_close(&note);
+	return ST_OK;
+}
+
+static enum status tell_beside(struct cmd *c, const struct entry *entry)
+{
+	const char *flags = NULL;
+	enum status st = ST_OK;
+
+	if (is_kind(entry, "note"))
+		return cmd_note_tell(c, entry);
+	if (is_kind(entry, "addendum"))
+		return tell_corrected(c, entry);
+	if (is_kind(entry, "visit"))
+		st = cmd_visit_flags(c, &entry->id, &flags);
+	if (flags != NULL)
+		printf("\nThis visit %s.\n", flags);
 	return st;
 }
 
@@ -130,8 +195,10 @@ static enum status show_json(struct cmd *c, const struct entry *entry, const cha
 	cmd_json_number(&json, "version", entry->version);
 	cmd_json_text(&json, "travel", entry->travel);
 	cmd_json_text(&json, "caseload", state);
+	st = beside_json(c, entry, &json);
 	buf_add_str(&json, ",\"conflicts\":[");
-	st = buf_status(&json);
+	if (st == ST_OK)
+		st = buf_status(&json);
 	if (st == ST_OK)
 		st = cmd_conflict_each(c, entry->kind, &entry->id, add_conflict, &json);
 	buf_add_str(&json, "],\"superseded\":[");
@@ -159,22 +226,66 @@ static enum status tell_conflict(struct cmd *c, const struct cmd_conflict *confl
 	return ST_OK;
 }
 
+/* A time of a visit that was corrected, beside the time that was taken. */
+static void tell_correction(struct cmd *c, const struct entry *entry, const struct field *field)
+{
+	const char *words = NULL;
+
+	if (is_kind(entry, "visit") && field->type == TYPE_TIME &&
+	    cmd_correction_words(c, entry_text(entry, "edits"), field->name, &words) == ST_OK && words != NULL)
+		printf("%-24s %s\n", "", words);
+}
+
+/* What a visit's rule means. */
+static void tell_rule(const struct entry *entry, const struct field *field)
+{
+	const char *text = entry_text(entry, field->name);
+	char words[RECURRENCE_WORDS_SIZE];
+
+	if (strcmp(entry->kind->name, "visit") != 0 || strcmp(field->name, "recurrence") != 0)
+		return;
+	recurrence_say(text, strlen(text), words);
+	printf("%-24s %s\n", "", words);
+}
+
 static void tell_fields(struct cmd *c, const struct entry *entry)
 {
 	for (size_t f = 0; f < entry->kind->field_count; f++) {
 		const struct field *field = &entry->kind->fields[f];
 		const char *text;
 
-		if (entry->texts[f] == NULL)
+		if (entry->texts[f] == NULL || strcmp(field->name, "linked_to") == 0)
 			continue;
 		text = cmd_value(c, field, &entry->row.values[f]);
 		if (strchr(text, '\n') == NULL && strlen(text) <= 80) {
 			printf("%-24s %s\n", field->label, text);
+			tell_rule(entry, field);
+			tell_correction(c, entry, field);
 			continue;
 		}
 		printf("%s\n", field->label);
 		cmd_lines("  ", text);
 	}
+}
+
+/* Patients who are this one by another record: the link stands at one end only. */
+static enum status tell_same(struct cmd *c, const struct entry *patient)
+{
+	const char *link = entry_text(patient, "linked_to");
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT id,name FROM patient WHERE linked_to=?1 ORDER BY id", &st);
+
+	if (stmt == NULL)
+		return st;
+	if (link != NULL)
+		printf("%-24s patient/%s\n", "The same person as", link);
+	db_bind_id(stmt, 1, &patient->id);
+	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
+		printf("%-24s patient/%s, %s\n", "The same person as", (const char *)sqlite3_column_text(stmt, 0),
+		       (const char *)sqlite3_column_text(stmt, 1));
+	db_done(stmt);
+	return st;
 }
 
 /* How much of a patient is here. */
@@ -207,7 +318,6 @@ static enum status tell_records(struct cmd *c, const struct entry *patient)
 static enum status show_text(struct cmd *c, const struct entry *entry, const char *state, const struct lost *lost,
 			     size_t count)
 {
-	char time[CMD_TIME_SIZE];
 	enum status st;
 
 	printf("%s  %s/%s\n%s\n", entry->kind->label, entry->kind->name, entry->id_text, entry->travel);
@@ -219,10 +329,14 @@ static enum status show_text(struct cmd *c, const struct entry *entry, const cha
 	tell_fields(c, entry);
 	for (size_t i = 0; i < count; i++) {
 		printf("\nYou wrote on %s (%s), and another value stands; yours is kept in the history:\n",
-		       cmd_time(c, lost[i].made_ms, time), cmd_group_words(c, entry->kind, lost[i].group));
+		       cmd_made(c, &lost[i].evidence, lost[i].made_ms), cmd_group_words(c, entry->kind, lost[i].group));
 		cmd_lines("  ", cmd_group_values(c, entry->kind, lost[i].group, &lost[i].row));
 	}
-	st = cmd_conflict_each(c, entry->kind, &entry->id, tell_conflict, NULL);
+	st = tell_beside(c, entry);
+	if (st == ST_OK)
+		st = cmd_conflict_each(c, entry->kind, &entry->id, tell_conflict, NULL);
+	if (st == ST_OK && entry->kind->is_patient)
+		st = tell_same(c, entry);
 	return st == ST_OK && entry->kind->is_patient ? tell_records(c, entry) : st;
 }
 

@@ -7,31 +7,53 @@
 #define ROW_SIZE_MAX ((size_t)64 * 1024 * 1024)
 #define WAIT_MS 5000
 
+/* Where the statement is not to blame: the disk, the file, other programs. */
+static enum status world_status(sqlite3 *db)
+{
+	struct db plain = { .handle = db };
+	const int code = sqlite3_extended_errcode(db);
+
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_FULL:
+	case SQLITE_READONLY:
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+	case SQLITE_NOMEM:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return db_status(&plain, code);
+	default:
+		return ST_OK;
+	}
+}
+
+static enum status say_sqlite(struct cmd *c, sqlite3 *db)
+{
+	const enum status world = world_status(db);
+	char what[256];
+
+	/* A trigger says everything itself. */
+	if (sqlite3_extended_errcode(db) == SQLITE_CONSTRAINT_TRIGGER)
+		return failure_set_whole(&c->why, ST_REFUSED, sqlite3_errmsg(db));
+	if (world != ST_OK)
+		return failure_set(&c->why, world, NULL, NULL, NULL);
+	(void)snprintf(what, sizeof what, "%.250s.", sqlite3_errmsg(db));
+	return failure_set(&c->why, (sqlite3_errcode(db) & 0xff) == SQLITE_CONSTRAINT ? ST_REFUSED : ST_INVALID, what,
+			   "Nothing was changed.", "Correct the statement, then run it again.");
+}
+
 /* A connection as any program has it, but that it leaves checkpoints to whoever syncs (agent.h). */
 static enum status connect_plain(struct cmd *c, sqlite3 **out)
 {
 	if (sqlite3_open_v2(c->tablet->path, out, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return ST_IO;
+		return say_sqlite(c, *out);
 	(void)sqlite3_busy_timeout(*out, WAIT_MS);
 	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	/* Without them a statement could switch off that edits are noticed (replica.h, ds_applying). */
 	(void)sqlite3_db_config(*out, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	return sqlite3_wal_autocheckpoint(*out, 0) == SQLITE_OK ? ST_OK : ST_IO;
-}
-
-static enum status say_sqlite(struct cmd *c, sqlite3 *db)
-{
-	const int code = sqlite3_errcode(db) & 0xff;
-	char what[256];
-
-	/* A trigger says everything itself. */
-	if (sqlite3_extended_errcode(db) == SQLITE_CONSTRAINT_TRIGGER)
-		return failure_set(&c->why, ST_REFUSED, sqlite3_errmsg(db), "", "");
-	(void)snprintf(what, sizeof what, "%.250s.", sqlite3_errmsg(db));
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return failure_set(&c->why, ST_BUSY, NULL, NULL, NULL);
-	return failure_set(&c->why, code == SQLITE_CONSTRAINT ? ST_REFUSED : ST_INVALID, what,
-			   "Nothing was changed.", "Correct the statement, then run it again.");
 }
 
 /* Our own bookkeeping is written by triggers alone. (SQLite guards its own tables, and asks to update them where a

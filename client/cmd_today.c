@@ -1,6 +1,7 @@
 #include <string.h>
 
-#include "client/cmd.h"
+#include "client/cmd_note.h"
+#include "client/cmd_visit.h"
 #include "client/standing.h"
 
 /* ?1 and ?2: the day; ?3: this tablet's care manager; ?4: everybody's. What must be known before the door opens comes
@@ -20,7 +21,7 @@ static const struct table_column COLUMNS[] = {
 	{ "visit", NULL, CELL_ID },	    { "patient", NULL, CELL_ID },     { "name", NULL, CELL_TEXT },
 	{ "planned_from", NULL, CELL_TIME }, { "planned_to", NULL, CELL_TIME }, { "purpose", NULL, CELL_TEXT },
 	{ "status", NULL, CELL_TEXT },	    { "alerts", NULL, CELL_TEXT },    { "risks", NULL, CELL_TEXT },
-	{ "allergies", NULL, CELL_TEXT },   { "caseload", NULL, CELL_TEXT },
+	{ "allergies", NULL, CELL_TEXT },   { "caseload", NULL, CELL_TEXT },  { "flags", NULL, CELL_TEXT },
 };
 #define COLUMN_COUNT (sizeof COLUMNS / sizeof COLUMNS[0])
 
@@ -29,15 +30,16 @@ static const char *text_at(sqlite3_stmt *stmt, int at)
 	return (const char *)sqlite3_column_text(stmt, at);
 }
 
-static void add_row(struct table *table, sqlite3_stmt *stmt, const char *caseload)
+static void add_row(struct table *table, sqlite3_stmt *stmt, const char *caseload, const char *flags)
 {
-	for (int i = 0; i < (int)COLUMN_COUNT - 1; i++) {
+	for (int i = 0; i < (int)COLUMN_COUNT - 2; i++) {
 		if (COLUMNS[i].type == CELL_TIME && sqlite3_column_type(stmt, i) != SQLITE_NULL)
 			table_number(table, db_column_int(stmt, i));
 		else
 			table_text(table, text_at(stmt, i), (size_t)sqlite3_column_bytes(stmt, i));
 	}
-	table_text(table, caseload, caseload == NULL ? 0 : strlen(caseload));
+	cmd_cell(table, caseload);
+	cmd_cell(table, flags);
 	table_end_row(table);
 }
 
@@ -51,7 +53,7 @@ static void tell_warning(const char *label, const char *lines)
 	cmd_lines(indent, lines);
 }
 
-static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *caseload)
+static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *caseload, const char *flags)
 {
 	const int at = sqlite3_column_type(stmt, 3) == SQLITE_NULL ? 10 : 3;
 	const char *name = text_at(stmt, 2), *purpose = text_at(stmt, 5);
@@ -62,6 +64,8 @@ static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *case
 	       purpose == NULL ? "" : purpose, text_at(stmt, 6));
 	if (caseload != NULL && strcmp(caseload, "left") == 0)
 		puts("       No longer in your caseload: what you write here will be held at the centre.");
+	if (flags != NULL)
+		printf("       This visit %s.\n", flags);
 	tell_warning("Alert", text_at(stmt, 7));
 	tell_warning("Risk", text_at(stmt, 8));
 	tell_warning("Allergy", text_at(stmt, 9));
@@ -70,18 +74,21 @@ static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *case
 
 static enum status today_rows(struct cmd *c, sqlite3_stmt *stmt, struct table *table, size_t *count_out)
 {
-	const char *caseload = NULL;
-	struct id patient = ID_STAFF;
+	const char *caseload = NULL, *flags = NULL;
+	struct id patient = ID_STAFF, visit = ID_STAFF;
 	enum status st;
 	bool row = false;
 
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
+		st = db_column_id(stmt, 0, &visit) ? cmd_visit_flags(c, &visit, &flags) : ST_CORRUPT;
+		if (st != ST_OK)
+			break;
 		if (!db_column_id(stmt, 1, &patient) || standing_patient(c->r, &patient, &caseload) != ST_OK)
 			caseload = NULL;
 		if (c->line->json)
-			add_row(table, stmt, caseload);
+			add_row(table, stmt, caseload, flags);
 		else
-			tell_visit(c, stmt, caseload);
+			tell_visit(c, stmt, caseload, flags);
 		(*count_out)++;
 	}
 	db_done(stmt);
@@ -110,7 +117,7 @@ static enum status today_body(struct cmd *c)
 		st = ST_NOMEM;
 	if (!c->line->json && st == ST_OK && count == 0)
 		puts("No visit is planned for today.");
-	return st;
+	return !c->line->json && st == ST_OK ? cmd_notes_waiting_tell(c, &count) : st;
 }
 
 int cmd_today(const struct command_line *line)

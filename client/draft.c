@@ -2,8 +2,10 @@
 
 #include <string.h>
 
-#include "client/journal.h"
+#include "client/clocks.h"
+#include "common/closing.h"
 #include "common/kindsql.h"
+#include "common/lines.h"
 
 static void read_base(sqlite3_stmt *stmt, uint32_t device, struct version *base)
 {
@@ -44,8 +46,9 @@ static enum status read_dirty(struct replica *r, sqlite3_stmt *stmt, struct draf
 	}
 	dirty->edit_first = db_column_int(stmt, 6);
 	dirty->edit_last = db_column_int(stmt, 7);
-	dirty->wall_ms = db_column_int(stmt, 8);
-	dirty->reading = db_column_int(stmt, 9);
+	dirty->reading = db_column_int(stmt, 8);
+	dirty->clocks = (struct clock_pair){ .wall_ms = db_column_int(stmt, 9), .boot_ms = db_column_int(stmt, 10),
+					     .boot = (uint32_t)db_column_int(stmt, 11) };
 	return ST_OK;
 }
 
@@ -54,7 +57,7 @@ static enum status load_dirty(struct replica *r, struct draft *d)
 	enum status st = ST_OK;
 	bool row = false;
 	sqlite3_stmt *stmt = key_prepare(r, "SELECT grp,base_seq,base_n,base_origin,base_digest,base_values,"
-					    "edit_first,edit_last,wall_ms,reading FROM ds_dirty"
+					    "edit_first,edit_last,reading,wall_ms,boot_ms,boot FROM ds_dirty"
 					    " WHERE kind=?1 AND id=?2", &d->key, &st);
 
 	if (stmt == NULL)
@@ -65,10 +68,10 @@ static enum status load_dirty(struct replica *r, struct draft *d)
 	db_done(stmt);
 	for (int slot = 0; slot < slot_count(d->key.kind) && st == ST_OK; slot++)
 		if (d->dirty[slot].present)
-			st = journal_evidence(r, d->dirty[slot].wall_ms, d->dirty[slot].reading,
-					      &d->dirty[slot].evidence);
+			st = clocks_evidence(r, &d->dirty[slot].clocks, d->dirty[slot].reading,
+					     &d->dirty[slot].evidence);
 	if (st == ST_OK && d->record.present)
-		st = journal_evidence(r, d->record.wall_ms, d->record.reading, &d->record.evidence);
+		st = clocks_evidence(r, &d->record.clocks, d->record.reading, &d->record.evidence);
 	return st;
 }
 
@@ -136,7 +139,7 @@ enum status draft_sent(struct replica *r, struct draft *d, uint64_t n, const str
 	return st;
 }
 
-/* --- sets as programs write them --------------------------------------------------- */
+/* --- sets and line ends as programs write them -------------------------------------- */
 
 static enum status write_tidied(struct replica *r, const struct key *key, const char *column, const struct value *value)
 {
@@ -186,6 +189,39 @@ static enum status tidy_sets(struct replica *r, struct draft *d)
 	return st;
 }
 
+/* A note's digest seals the bytes that were signed. */
+static bool is_sealed(const struct draft *d)
+{
+	const int digest = kind_field(d->key.kind, "digest", 6);
+
+	return d->key.kind->closing >= 0 && digest >= 0 && d->row.values[digest].tag != VALUE_NULL &&
+	       closing_is_closed(d->key.kind, &d->row);
+}
+
+/* Line ends are LF from here on, in what was edited. */
+static enum status tidy_lines(struct replica *r, struct draft *d)
+{
+	const struct kind *kind = d->key.kind;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < kind->field_count && st == ST_OK && !is_sealed(d); i++) {
+		struct value *value = &d->row.values[i];
+		char *folded;
+
+		if ((!d->record.present && !d->dirty[1 + kind->fields[i].group].present) ||
+		    kind->fields[i].type != TYPE_TEXT || value->tag != VALUE_TEXT ||
+		    !lines_to_fold(value->text, value->len))
+			continue;
+		folded = arena_alloc(d->arena, value->len);
+		if (folded == NULL)
+			return ST_NOMEM;
+		*value = value_text(folded, lines_fold(value->text, value->len, folded));
+		if (d->live)
+			st = write_tidied(r, &d->key, kind->fields[i].name, value);
+	}
+	return st;
+}
+
 enum status draft_load(struct replica *r, const struct pending *pending, struct draft *d)
 {
 	enum status st = ST_OK;
@@ -196,5 +232,7 @@ enum status draft_load(struct replica *r, const struct pending *pending, struct 
 		st = load_dirty(r, d);
 	if (st == ST_OK)
 		st = load_row(r, d);
-	return st == ST_OK ? tidy_sets(r, d) : st;
+	if (st == ST_OK)
+		st = tidy_sets(r, d);
+	return st == ST_OK ? tidy_lines(r, d) : st;
 }

@@ -6,6 +6,7 @@
 
 #include "client/order.h"
 #include "client/tracks.h"
+#include "common/clock.h"
 #include "proto/change.h"
 
 struct dirty {
@@ -13,7 +14,8 @@ struct dirty {
 	struct version base;
 	const char *base_values; /* NULL: never taken for unchanged */
 	size_t base_len;
-	int64_t edit_first, edit_last, wall_ms, reading;
+	int64_t edit_first, edit_last, reading;
+	struct clock_pair clocks; /* at the last edit */
 	struct evidence evidence;
 };
 
@@ -29,8 +31,10 @@ struct draft {
 	struct id patient;
 	bool goes[SLOTS];
 	size_t goes_count;
+	bool attended;             /* a part of it needs attention */
 	bool dropped;              /* a group was typed back: its copy may show */
 	bool says_gone;            /* the mark goes along, uncounted, only to say that the record is deleted */
+	bool signs;                /* it signs a note: whole, or not at all */
 	bool again;                /* more of it goes under another number */
 	uint64_t sent_n;           /* the change in flight that `sent` holds; 0 = none */
 	struct change *sent;

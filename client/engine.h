@@ -8,8 +8,8 @@
  *   that is not yet covered sets the time, so that steady typing can't postpone
  *   it; what is still being edited then stays behind (journal.h leaves it alone),
  *   and one more sync follows when the last edit has rested too.
- * - News, a link that came up, and a person who asks: at once. What a person asks
- *   for takes everything along, rested or not (rest_ms 0).
+ * - News, what is closed or signed, a link that came up, and a person who asks: at once.
+ *   What a person asks for takes everything along, rested or not (rest_ms 0).
  * - A page that says "more" is followed at once.
  * - After a failure everything waits for a random time below a ceiling that
  *   doubles from backoff_ms_min to backoff_ms_max: full jitter, at the ceiling
@@ -65,11 +65,11 @@ void engine_init(struct engine *e, const struct engine_limits *limits);
 
 /* Something was edited in the replica (or, after a start, is found waiting in it). */
 void engine_dirty(struct engine *e, int64_t now_ms);
-/* The centre said "sync now". */
+/* The centre said "sync now", or something was closed or signed here. */
 void engine_news(struct engine *e, int64_t now_ms);
 /* There may be signal again; also told once at a start. */
 void engine_link_up(struct engine *e, int64_t now_ms);
-/* A person asked, or closed or signed something. */
+/* A person asked. */
 void engine_asked(struct engine *e, int64_t now_ms);
 
 /* The exchange that engine_next named begins. */

@@ -136,6 +136,8 @@ enum status agent_enrol(const struct agent_options *options, const char *url, co
 		st = files_make_folder(options->home);
 	if (st == ST_OK)
 		st = files_lock(lock_path, AGENT_LOCK_WAIT_MS, &lock);
+	if (st == ST_FULL || st == ST_READONLY)
+		return failure_set(why, st, NULL, NULL, NULL);
 	if (st != ST_OK)
 		return failure_set(why, st, "The tablet's folder can't be used.", "Nothing was changed.",
 				   "Check the folder's name and who may write to it.");

@@ -3,63 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client/clocks.h"
 #include "client/tracks.h"
 #include "common/kindsql.h"
-
-/* --- evidence --------------------------------------------------------------------- */
-
-static enum status read_reading(struct replica *r, const char *sql, int64_t id, struct reading *out)
-{
-	enum status st = ST_OK;
-	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&r->db, sql, &st);
-
-	if (stmt == NULL)
-		return st;
-	(void)sqlite3_bind_int64(stmt, 1, id);
-	st = db_step(&r->db, stmt, &row);
-	if (st == ST_OK && !row)
-		st = ST_NOT_FOUND;
-	if (st == ST_OK) {
-		out->heard_ms = db_column_int(stmt, 0);
-		out->wall_received_ms = db_column_int(stmt, 1);
-		out->slack_ms = (uint32_t)db_column_int(stmt, 2);
-	}
-	db_done(stmt);
-	return st;
-}
-
-enum status journal_evidence(struct replica *r, int64_t wall_ms, int64_t reading, struct evidence *evidence_out)
-{
-	struct evidence evidence = { 0 };
-	struct reading heard = { 0 }, next = { 0 };
-	enum status st = read_reading(r, "SELECT heard_ms,wall_received_ms,slack_ms FROM ds_reading WHERE id=?1",
-				      reading, &heard);
-
-	if (st == ST_NOT_FOUND) {
-		*evidence_out = evidence;
-		return ST_OK;
-	}
-	if (st != ST_OK)
-		return st;
-	evidence.heard_ms = heard.heard_ms;
-	evidence.slack_ms = heard.slack_ms;
-	if (__builtin_sub_overflow(wall_ms, heard.wall_received_ms, &evidence.elapsed_ms)) {
-		evidence.elapsed_ms = 0;
-		*evidence_out = evidence;
-		return ST_OK;
-	}
-	st = read_reading(r, "SELECT heard_ms,wall_received_ms,slack_ms FROM ds_reading WHERE id>?1 ORDER BY id LIMIT 1",
-			  reading, &next);
-	if (st == ST_NOT_FOUND)
-		evidence.steadiness = STEADY_OPEN;
-	else if (st == ST_OK && reading_agrees(&heard, &next))
-		evidence.steadiness = STEADY_MEASURED;
-	else if (st != ST_OK)
-		return st;
-	*evidence_out = evidence;
-	return ST_OK;
-}
 
 /* --- counts ----------------------------------------------------------------------- */
 
@@ -220,10 +166,12 @@ static enum status mark_used(struct replica *r, uint64_t n)
 static enum status reuse(struct replica *r, uint64_t n, struct arena *arena, struct failure *why)
 {
 	struct change *change = arena_zalloc(arena, sizeof *change);
+	int64_t edit = 0;
 	enum status st = change == NULL ? ST_NOMEM : db_begin(&r->db);
 
 	if (st != ST_OK)
 		return failure_set(why, st, NULL, NULL, NULL);
+	edit = clocks_edit(r);
 	st = read_returned(r, n, arena, change);
 	if (st == ST_NOT_FOUND)
 		(void)failure_set(why, st, "No change of this number was given back.", "Nothing was changed.",
@@ -233,7 +181,9 @@ static enum status reuse(struct replica *r, uint64_t n, struct arena *arena, str
 	else
 		st = use_values(r, change, why);
 	if (st == ST_OK) {
-		st = mark_used(r, n);
+		st = clocks_stamp(r, change->kind, &change->id, edit + 1);
+		if (st == ST_OK)
+			st = mark_used(r, n);
 		if (st == ST_OK)
 			st = db_commit(&r->db);
 		if (st != ST_OK)
@@ -283,11 +233,15 @@ static enum status bring_back(struct replica *r, const struct key *key)
 enum status journal_bring_back(struct replica *r, const struct kind *kind, const struct id *id, struct failure *why)
 {
 	const struct key key = { .kind = kind, .id = *id };
+	int64_t edit = 0;
 	enum status st = db_begin(&r->db);
 
 	if (st != ST_OK)
 		return failure_set(why, st, NULL, NULL, NULL);
+	edit = clocks_edit(r);
 	st = kind->writer == WRITER_CENTRE ? ST_NOT_FOUND : bring_back(r, &key);
+	if (st == ST_OK)
+		st = clocks_stamp(r, kind, id, edit + 1);
 	if (st == ST_OK)
 		st = db_commit(&r->db);
 	if (st == ST_OK)

@@ -4,8 +4,12 @@
  * A record's dirty groups become one change under the tablet's next number n. New
  * values are read from the live row. A group whose values equal its base, with
  * nothing in flight for it, is dropped (its row takes the kept centre's copy, if
- * one came). What exceeds a limit is left dirty and listed in ds_attention with its
- * reason ("required", "too-long", "invalid") and field; it holds nothing else up.
+ * one came). The change that signs a note carries all of the note: what was not edited
+ * goes from the version this tablet had seen. Line ends of text become LF (lines.h),
+ * sets their one form (value.h); the row takes them too.
+ * What exceeds a limit is left dirty and listed in ds_attention with its reason
+ * ("required", "too-long", "invalid") and field; it holds nothing else up, but for the
+ * rest of its own record where that is closed (closing.h).
  * Order: patient by patient in order of their first edit, within a patient by first
  * edit, a create before what refers to it.
  */
@@ -23,10 +27,6 @@ struct journal_options {
 /* Number what is dirty. Inside the caller's write transaction. *count_out: numbers given. */
 enum status journal_number(struct replica *r, const struct journal_options *options,
 			   size_t *count_out) MUST_CHECK;
-
-/* Evidence of one edit from its wall clock and reading id (0 = none). */
-enum status journal_evidence(struct replica *r, int64_t wall_ms, int64_t reading,
-			     struct evidence *evidence_out) MUST_CHECK;
 
 /* Counts for status and health. */
 struct outbox_counts {

@@ -19,6 +19,8 @@ static enum status fail(struct failure *why, enum status st)
 		return failure_set(why, ST_CORRUPT, "A key file of this tablet is damaged.",
 				   "What you wrote is in the tablet's database; nothing was changed.",
 				   "Restore the folder `keys` from a copy, or ask your administrator.");
+	if (st == ST_FULL || st == ST_READONLY)
+		return failure_set(why, st, NULL, NULL, NULL);
 	return failure_set(why, st, "The tablet's key files can't be used.", NULL, NULL);
 }
 

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "client/cmd.h"
+#include "common/every.h"
 
 #define PATIENT "--patient", "ID", "whose record it is"
 #define SHOWN "--shown", "VERSION", "the version you were shown, so that news is not overwritten"
@@ -33,6 +34,26 @@ static const struct option_row NOTE_EDIT[] = {
 	{ SHOWN },
 	{ NULL, NULL, NULL },
 };
+static const struct option_row NOTE_LIST[] = {
+	{ "--patient", "ID", "of this patient only" },
+	{ "--all", NULL, "those of other authors and those entered in error too" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row NOTE_SIGN[] = {
+	{ "--late-reason", "TEXT", "why it is signed late, where it is" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row NOTE_ADDEND[] = {
+	{ "--type", "WORD", "addendum (something new), late-entry (left out then) or correction (of a mistake)" },
+	{ "--reason", "TEXT", "why the note is added to" },
+	{ "--section", "NAME", "the section it is about; a correction needs it" },
+	{ "--file", "FILE", "take the text from a file, not from standard input" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row NOTE_ERROR[] = {
+	{ "--reason", "TEXT", "why it is in error" },
+	{ NULL, NULL, NULL },
+};
 static const struct option_row LIST[] = {
 	{ "--patient", "ID", "of this patient only" },
 	{ "--all", NULL, "those that are over too" },
@@ -56,6 +77,27 @@ static const struct option_row VISIT_ADD[] = {
 	{ "--minutes", "N", "how long it is to take" },
 	{ "--purpose", "TEXT", "what it is for" },
 	{ "--service", "TEXT", "the type of service" },
+	EVERY_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_MOVE[] = {
+	{ "--at", "TIME", "when it is to be, as 2026-11-23T14:30, in the agency's time zone" },
+	{ "--minutes", "N", "how long it is to take" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_CANCEL[] = {
+	{ "--reason", "TEXT", "why" },
+	{ "--following", NULL, "and end its series with it" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row REFILE[] = { { PATIENT }, { NULL, NULL, NULL } };
+static const struct option_row OUTCOMES[] = {
+	{ "--all", NULL, "not only the newest" },
+	{ "--patient", "ID", "of this patient only" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row RESTORE[] = {
+	{ "--group", "NAME", "which of the things that the change wrote" },
 	{ NULL, NULL, NULL },
 };
 static const struct option_row VISIT_IN[] = {
@@ -70,6 +112,12 @@ static const struct option_row VISIT_OUT[] = {
 	{ "--accuracy", "METRES", "how exactly it knows it" },
 	{ "--outcome", "WORD", "done, no-answer, refused or hospital (done)" },
 	{ "--reason", "TEXT", "why, where the outcome needs it" },
+	{ NULL, NULL, NULL },
+};
+static const struct option_row VISIT_CORRECT[] = {
+	{ "--in", "TIME", "when it really began, as 2026-11-23T08:30, in the agency's time zone" },
+	{ "--out", "TIME", "when it really ended" },
+	{ "--reason", "CODE|TEXT", "why the time that was taken is wrong" },
 	{ NULL, NULL, NULL },
 };
 static const struct option_row SET[] = { { SHOWN }, { NULL, NULL, NULL } };
@@ -92,17 +140,32 @@ static const struct command_row COMMANDS[] = {
 	{ "show", "KIND/ID", "Show a record, where it is on its way, and what is in conflict.", NONE, 1, 1, cmd_show },
 	{ "note add", "--patient ID", "Write a note; its text comes from standard input.", NOTE_ADD, 0, 0, cmd_note_add },
 	{ "note edit", "ID", "Replace a section of a note.", NOTE_EDIT, 1, 1, cmd_note_edit },
+	{ "note list", "", "List your notes, with their state and where they are on their way.", NOTE_LIST, 0, 0, cmd_note_list },
+	{ "note sign", "ID", "Sign a note: its words then stay as they are.", NOTE_SIGN, 1, 1, cmd_note_sign },
+	{ "note addend", "ID --type WORD --reason TEXT", "Add to a signed note; the text comes from standard input.", NOTE_ADDEND,
+	  1, 1, cmd_note_addend },
+	{ "note error", "ID --reason TEXT", "Mark a note as entered in error.", NOTE_ERROR, 1, 1, cmd_note_error },
 	{ "task list", "", "List open tasks.", LIST, 0, 0, cmd_task_list },
 	{ "task add", "TITLE --patient ID", "Add a task; a title of - is read from standard input.", TASK_ADD, 1, 1,
 	  cmd_task_add },
 	{ "task done", "ID", "Finish a task.", TASK_DONE, 1, 1, cmd_task_done },
 	{ "visit list", "", "List visits that are planned or in progress.", LIST, 0, 0, cmd_visit_list },
-	{ "visit add", "--patient ID --at TIME", "Plan a visit.", VISIT_ADD, 0, 0, cmd_visit_add },
+	{ "visit add", "--patient ID --at TIME [--every RULE]", "Plan a visit, or a series of them.", VISIT_ADD, 0, 0,
+	  cmd_visit_add },
+	{ "visit move", "ID --at TIME", "Plan a visit for another time.", VISIT_MOVE, 1, 1, cmd_visit_move },
+	{ "visit cancel", "ID --reason TEXT", "Cancel a visit.", VISIT_CANCEL, 1, 1, cmd_visit_cancel },
 	{ "visit in", "ID", "Check in: the visit begins now.", VISIT_IN, 1, 1, cmd_visit_in },
 	{ "visit out", "ID", "Check out: the visit ends now.", VISIT_OUT, 1, 1, cmd_visit_out },
+	{ "visit correct", "ID --in|--out TIME --reason TEXT", "Correct a time that was taken, beside it.", VISIT_CORRECT, 1, 1,
+	  cmd_visit_correct },
 	{ "set", "KIND/ID FIELD=VALUE...", "Change fields of a record; VALUE may be - or @FILE.", SET, 2, 64, cmd_set },
 	{ "conflicts", "", "List what a person must decide, with the candidates.", NONE, 0, 0, cmd_conflicts },
 	{ "decide", "CONFLICT --keep current|other|N | --value V", "Decide a conflict.", DECIDE, 1, 1, cmd_decide },
+	{ "refile", "KIND/ID --patient ID", "Write a record of the wrong patient anew under the right one.", REFILE, 1, 1,
+	  cmd_refile },
+	{ "outcomes", "", "List what became of each of your changes, newest first.", OUTCOMES, 0, 0, cmd_outcomes },
+	{ "restore-value", "N", "Let what you wrote in change N stand again, where another value does.", RESTORE, 1, 1,
+	  cmd_restore_value },
 	{ "held", "", "List what is held, returned or can't be sent, with the reason and what to do.", NONE, 0, 0,
 	  cmd_held },
 	{ "held reuse", "N|KIND/ID", "Use a returned change again, or bring back what was deleted before it was sent.", NONE,

@@ -15,8 +15,9 @@ static void news_from(const struct answer_record *record, struct news *out)
 		out->row.values[i] = (record->mask >> i & 1) != 0 ? record->row.values[i] : value_null();
 }
 
-/* A record's patient is fixed when it is made. */
-static enum status check_patient(struct replica *r, const struct news *news, bool live, bool *same_out)
+/* A record's patient is fixed when it is made, and travels with the whole record alone: where it did not come it is
+ * that of the row. */
+static enum status check_patient(struct replica *r, struct news *news, bool live, bool *same_out)
 {
 	struct id patient = news->patient;
 	enum status st = ST_OK;
@@ -35,6 +36,8 @@ static enum status check_patient(struct replica *r, const struct news *news, boo
 	if (st == ST_OK && row)
 		(void)db_column_id(stmt, 0, &patient);
 	db_done(stmt);
+	if (id_is_zero(&news->patient))
+		news->patient = patient;
 	*same_out = id_equal(&patient, &news->patient);
 	return st;
 }
@@ -55,12 +58,22 @@ static enum status keep_all(struct replica *r, const struct answer_record *recor
 	return st == ST_OK && record->whole ? tracks_see(r, &news->key, GROUP_RECORD, record->seq) : st;
 }
 
-/* Can it become a row? A part can't where there is no row and nothing of which to make one. */
-static bool is_missing(const struct answer_record *record, const struct presence *presence)
+/* Can it become a row? A part can't where there is no row and nothing of which to make one; nor where the row was only
+ * made here, for it may be another patient's record that has the same id. */
+static enum status is_missing(struct replica *r, const struct answer_record *record, const struct key *key,
+			      const struct presence *presence, bool *missing_out)
 {
-	if (record->whole || record->deleted || presence->live || presence->gone_here)
-		return false;
-	return !presence->gone || (record->kind->mask_all & ~record->mask) != 0;
+	uint64_t seen = 1;
+	enum status st = ST_OK;
+
+	*missing_out = false;
+	if (record->whole || record->deleted || presence->gone_here)
+		return ST_OK;
+	if (presence->live)
+		st = tracks_seen(r, key, GROUP_RECORD, &seen);
+	*missing_out = presence->live ? seen == 0
+				      : !presence->gone || (record->kind->mask_all & ~record->mask) != 0;
+	return st;
 }
 
 enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena,
@@ -69,7 +82,7 @@ enum status news_apply(struct replica *r, const struct answer_record *record, st
 	struct news *news = arena_zalloc(arena, sizeof *news);
 	struct presence presence = { 0 };
 	struct tracks tracks;
-	bool same = false;
+	bool same = false, missing = false;
 	enum status st = ST_OK;
 
 	if (news == NULL)
@@ -82,9 +95,11 @@ enum status news_apply(struct replica *r, const struct answer_record *record, st
 		st = live_presence(r, &news->key, &presence);
 	if (st == ST_OK)
 		st = check_patient(r, news, presence.live, &same);
+	if (st == ST_OK)
+		st = is_missing(r, record, &news->key, &presence, &missing);
 	if (st != ST_OK)
 		return st;
-	*fate_out = !same ? NEWS_FOREIGN : is_missing(record, &presence) ? NEWS_MISSING : NEWS_TAKEN;
+	*fate_out = !same ? NEWS_FOREIGN : missing ? NEWS_MISSING : NEWS_TAKEN;
 	if (*fate_out != NEWS_TAKEN)
 		return ST_OK;
 	if (tracks_any(&tracks))

@@ -6,6 +6,7 @@
 #include "client/journal.h"
 #include "client/live.h"
 #include "client/order.h"
+#include "common/closing.h"
 #include "common/kindsql.h"
 #include "proto/limits.h"
 
@@ -15,14 +16,14 @@
  * over every limit of the wire as well. */
 #define RECORD_SIZE_MAX ((size_t)32 * 1024 * 1024)
 
-static enum status attend(struct replica *r, const struct draft *d, int group, const char *reason,
-			  const struct field *field)
+static enum status attend(struct replica *r, struct draft *d, int group, const char *reason, const struct field *field)
 {
 	enum status st = ST_OK;
 	sqlite3_stmt *stmt = key_prepare(r, "INSERT INTO ds_attention(kind,id,grp,reason,field)"
 					    " SELECT ?1,?2,?3,?4,?5 WHERE NOT EXISTS(SELECT 1 FROM ds_attention"
 					    " WHERE kind=?1 AND id=?2 AND grp=?3)", &d->key, &st);
 
+	d->attended = true;
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int(stmt, 3, group);
@@ -152,6 +153,60 @@ static enum status consider_create(struct replica *r, struct draft *d)
 	return ST_OK;
 }
 
+/* Is this the change that signs a note? Its signature is new here, and what it covers goes with it. */
+static bool signs(const struct draft *d)
+{
+	const struct kind *kind = d->key.kind;
+	const int group = kind_group(kind, "signature", 9), digest = kind_field(kind, "digest", 6);
+	const struct value *status = kind->closing < 0 ? NULL : &d->row.values[kind->closing];
+
+	return status != NULL && group >= 0 && digest >= 0 && d->live && d->dirty[1 + group].present &&
+	       d->row.values[digest].tag != VALUE_NULL && status->tag == VALUE_TEXT &&
+	       status->len == strlen(CLOSING_SIGNED) && memcmp(status->text, CLOSING_SIGNED, status->len) == 0;
+}
+
+/* A group that the signer did not edit goes along from what this tablet had seen of it. */
+static enum status ride_along(struct replica *r, struct draft *d, int slot, const struct dirty *signature)
+{
+	struct dirty *dirty = &d->dirty[slot];
+	uint64_t seen = 0;
+	enum status st = ST_OK;
+
+	if (dirty->present)
+		return ST_OK;
+	*dirty = *signature;
+	dirty->edit_first = signature->edit_last;
+	dirty->base = (struct version){ .tag = VERSION_OWN, .n = d->tracks.flying[slot] };
+	if (d->tracks.flying[slot] != 0)
+		return ST_OK;
+	st = tracks_seen(r, &d->key, slot_group(d->key.kind, slot), &seen);
+	dirty->base = (struct version){ .tag = seen > 0 ? VERSION_SEQ : VERSION_NONE, .seq = seen };
+	return st;
+}
+
+/* One change that carries every group, as it stands: what was signed is whole, or does not go at all. */
+static enum status consider_signing(struct replica *r, struct draft *d)
+{
+	const struct kind *kind = d->key.kind;
+	const struct dirty signature = d->dirty[1 + kind_group(kind, "signature", 9)];
+	const struct field *bad = NULL;
+	enum status st = ST_OK;
+
+	if (row_check(kind, &d->row, kind->mask_all, true, &bad) != ST_OK)
+		return attend(r, d, kind->groups[bad->group].num, bad_reason(bad, &d->row, kind), bad);
+	d->signs = true;
+	for (int slot = 0; slot < slot_count(kind) && st == ST_OK; slot++) {
+		if (slot == SLOT_MARK)
+			continue;
+		st = ride_along(r, d, slot, &signature);
+		d->goes[slot] = true;
+		d->goes_count++;
+	}
+	if (st == ST_OK && d->dirty[SLOT_MARK].present)
+		st = consider(r, d, SLOT_MARK);
+	return st;
+}
+
 static const struct dirty *latest(const struct draft *d)
 {
 	const struct dirty *latest = d->record.present ? &d->record : NULL;
@@ -185,9 +240,16 @@ static enum status consider_all(struct replica *r, struct draft *d)
 	memset(d->goes, 0, sizeof d->goes);
 	if (d->tracks.created)
 		return consider_create(r, d);
+	if (signs(d))
+		return consider_signing(r, d);
 	for (int slot = 0; slot < slot_count(d->key.kind) && st == ST_OK; slot++)
 		if (d->dirty[slot].present)
 			st = consider(r, d, slot);
+	/* What closes a record is the last word on it: it does not go while a part of it can't. */
+	if (d->attended && closing_is_closed(d->key.kind, &d->row)) {
+		memset(d->goes, 0, sizeof d->goes);
+		d->goes_count = 0;
+	}
 	if (st == ST_OK && !d->live && d->goes_count > 0 && !d->goes[SLOT_MARK])
 		say_gone(d);
 	return st;
@@ -255,7 +317,7 @@ static enum status encode(struct draft *d, struct buf *body, bool *fits_out)
 		*fits_out = st == ST_OK;
 		if (st != ST_LIMIT)
 			return st;
-		if (d->change.create || d->goes_count < 2)
+		if (d->change.create || d->signs || d->goes_count < 2)
 			return ST_OK;
 		halve(d);
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/closing.h"
+
 /* A chain of creates that refer to each other is followed this far. What lies deeper
  * comes in order of its edit, and the centre lets it wait for what it refers to. */
 #define DEPTH_MAX 16
@@ -106,6 +108,61 @@ static enum status read_items(struct replica *r, int64_t rest_ms, struct orderin
 		o->count++;
 	}
 	db_done(stmt);
+	return st;
+}
+
+static enum status is_closed(struct replica *r, const struct key *key, struct arena *arena, bool *closed_out)
+{
+	struct row row;
+	struct id patient;
+	int64_t version = 0;
+	enum status st = key->kind->closing < 0 ? ST_NOT_FOUND
+						: replica_read(r, key->kind, &key->id, arena, &row, &patient, &version);
+
+	*closed_out = st == ST_OK && closing_is_closed(key->kind, &row);
+	arena_reset(arena);
+	return st == ST_NOT_FOUND || st == ST_NOMEM || st == ST_LIMIT ? ST_OK : st;
+}
+
+/* What is closed is the last word on a record: there is nothing more to wait for. */
+static enum status wake_closed(struct ordering *o)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < o->count && st == ST_OK; i++) {
+		bool closed = false;
+
+		if (o->items[i].pending.resting)
+			st = is_closed(o->replica, &o->items[i].pending.key, &o->row, &closed);
+		if (closed)
+			o->items[i].pending.resting = false;
+	}
+	return st;
+}
+
+enum status order_closed_since(struct replica *r, int64_t edit, bool *closed_out)
+{
+	enum status st = ST_OK;
+	bool row = false, closed = false;
+	struct arena arena;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT DISTINCT kind,id FROM ds_dirty WHERE edit_last>?1", &st);
+
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int64(stmt, 1, edit);
+	arena_init(&arena, ROW_SIZE_MAX);
+	while (!closed && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
+		struct key key = { .kind = schema_kind_num(r->schema, (unsigned)db_column_int(stmt, 0)) };
+
+		if (key.kind != NULL && db_column_id(stmt, 1, &key.id))
+			st = is_closed(r, &key, &arena, &closed);
+		if (st != ST_OK)
+			break;
+	}
+	db_done(stmt);
+	arena_close(&arena);
+	if (st == ST_OK)
+		*closed_out = closed;
 	return st;
 }
 
@@ -225,6 +282,8 @@ enum status order_pending(struct replica *r, int64_t rest_ms, struct arena *aren
 		st = ST_NOMEM;
 	if (st == ST_OK)
 		st = read_items(r, rest_ms, &o);
+	if (st == ST_OK)
+		st = wake_closed(&o);
 	for (size_t i = 0; i < o.count && st == ST_OK; i++)
 		st = read_patient(r, &o.items[i]);
 	if (st == ST_OK)

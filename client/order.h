@@ -11,7 +11,8 @@ struct pending {
 	struct key key;
 	int64_t edit_first;
 	bool create;
-	/* Edited too recently: goes now only if something that goes refers to its create. */
+	/* Edited too recently: goes now only if something that goes refers to its create. What is
+	 * closed or signed never rests. */
 	bool resting;
 };
 
@@ -19,5 +20,8 @@ struct pending {
  * struct journal_options, by the tablet's wall clock. Kinds that this schema lacks are left out. */
 enum status order_pending(struct replica *r, int64_t rest_ms, struct arena *arena,
 			  struct pending **out, size_t *count_out) MUST_CHECK;
+
+/* Was anything that is closed or signed edited after this edit number, so that it goes at once? */
+enum status order_closed_since(struct replica *r, int64_t edit, bool *closed_out) MUST_CHECK;
 
 #endif

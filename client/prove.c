@@ -6,12 +6,6 @@
 
 #include "client/journal.h"
 
-/* The journal's running digest up to and with n. */
-struct run {
-	uint64_t n;
-	struct digest digest;
-};
-
 static bool column_bytes(sqlite3_stmt *stmt, int at, void *out, size_t size)
 {
 	const void *data = sqlite3_column_blob(stmt, at);
@@ -87,14 +81,14 @@ static enum status keep_receipt(struct replica *r, const struct receipt *receipt
 	return db_run(&r->db, stmt);
 }
 
-/* Where a former receipt agreed, so that comparing costs only what is new. */
-static enum status load_proven(struct replica *r, struct run *run)
+enum status prove_load(struct replica *r, struct run *run)
 {
 	struct arena arena;
 	const void *data = NULL;
 	size_t len = 0;
 	enum status st = ST_OK;
 
+	*run = (struct run){ .n = 0 };
 	arena_init(&arena, 4096);
 	st = replica_meta_blob(r, "proven_run", &arena, &data, &len);
 	if (st == ST_OK && len == DIGEST_SIZE) {
@@ -103,6 +97,20 @@ static enum status load_proven(struct replica *r, struct run *run)
 	}
 	arena_close(&arena);
 	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+void prove_expect(const struct run *from, const struct request_change *changes, size_t count, struct run *run_out)
+{
+	*run_out = *from;
+	for (size_t i = 0; i < count; i++) {
+		struct digest digest;
+
+		if (changes[i].n != run_out->n + 1)
+			continue;
+		change_digest(&digest, changes[i].body.data, changes[i].body.len);
+		run_out->n++;
+		change_run(&run_out->digest, run_out->n, &digest);
+	}
 }
 
 static const char COPY_NOTICE[] = "The centre has received other changes of this tablet than this journal holds."
@@ -121,8 +129,9 @@ enum status prove_receipt(struct replica *r, const struct receipt *receipt, bool
 	struct run run = { .n = 0 };
 	enum status st = keep_receipt(r, receipt);
 
+	/* From there on, so that comparing costs only what is new. */
 	if (st == ST_OK)
-		st = load_proven(r, &run);
+		st = prove_load(r, &run);
 	/* A centre that went back has received less than it once signed. */
 	if (st == ST_OK && receipt->last_n < run.n)
 		run = (struct run){ .n = 0 };

@@ -13,7 +13,8 @@
  *                                                 engine writes; ds_nothing is always
  *                                                 empty, so no transaction can commit with it
  *   ds_dirty(kind, id, grp, base_seq, base_n, base_origin, base_digest, base_values,
- *            edit_first, edit_last, wall_ms, reading, PRIMARY KEY(kind, id, grp))
+ *            edit_first, edit_last, wall_ms, reading, boot_ms, boot,
+ *            PRIMARY KEY(kind, id, grp))
  *                                                 groups edited and not yet numbered. kind: wire
  *                                                 number. grp: wire number; 0 the deletion
  *                                                 mark; -1 "this record is new" (its base is
@@ -37,7 +38,10 @@
  *                                                 3 returned. outcome: JSON for people
  *   ds_sent(n, kind, id, grp, edit_first, edit_last, base_seq, base_n, settled)
  *                                                 the groups of each number
- *   ds_reading(id PRIMARY KEY, heard_ms, wall_received_ms, slack_ms)
+ *   ds_reading(id PRIMARY KEY, heard_ms, wall_received_ms, slack_ms, boot_ms, boot, set_here)
+ *                                                 readings of the centre's clock. set_here 1: no answer
+ *                                                 came, the wall clock was found to have been set; the
+ *                                                 rest is then the reading before it
  *   ds_caseload(patient PRIMARY KEY, state)       filling | complete | left
  *   ds_receipt(counter PRIMARY KEY, …)            the newest receipts, to verify with
  *   ds_attention(kind, id, grp, reason, field)    dirty groups that exceed a limit: no change yet

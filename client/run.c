@@ -16,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/clocks.h"
 #include "client/engine.h"
+#include "client/order.h"
 #include "client/watch.h"
 
 /* A WAL is written before its transaction is committed, and nothing tells of the commit: after
@@ -91,17 +93,20 @@ static void check_schema(struct runner *r)
 		r->schema_seen = read_number(r, "PRAGMA schema_version", version);
 }
 
-/* Has anybody edited since the last look? */
+/* Has anybody edited since the last look? What was closed or signed goes at once. */
 static void look(struct runner *r, int64_t now_ms)
 {
+	bool closed = false;
 	int64_t edit;
 
 	if (r->agent->replica_open) {
 		check_schema(r);
 		edit = read_number(r, "SELECT coalesce(max(edit_last),0) FROM ds_dirty", 0);
 		if (edit > r->edit_seen) {
-			r->edit_seen = edit;
 			engine_dirty(&r->engine, now_ms);
+			if (order_closed_since(&r->agent->replica, r->edit_seen, &closed) == ST_OK && closed)
+				engine_news(&r->engine, now_ms);
+			r->edit_seen = edit;
 		}
 		agent_checkpoint(r->agent);
 	}
@@ -129,6 +134,16 @@ static void look_at_links(struct runner *r, int64_t now_ms)
 		engine_link_up(&r->engine, now_ms);
 	}
 	r->way_out = way_out;
+}
+
+/* Edits before and after a clock is set must not be measured by one reading. Where it can't be noted now, the next look
+ * or the next sync finds it. */
+static void look_at_clock(struct runner *r)
+{
+	const enum status st = r->agent->replica_open ? clocks_look_alone(&r->agent->replica) : ST_OK;
+
+	if (st != ST_OK)
+		env_log(r->env, LOG_WARNING, "agent", "clock not looked at", "status=%s", status_name(st));
 }
 
 /* --- syncing -------------------------------------------------------------------------- */
@@ -202,6 +217,7 @@ static bool wait_for(struct runner *r, int64_t until_ms)
 		{ .fd = r->timer, .events = POLLIN },
 		{ .fd = r->watch.replica, .events = POLLIN },
 		{ .fd = r->watch.links, .events = POLLIN },
+		{ .fd = r->watch.clock, .events = POLLIN },
 	};
 	int64_t now_ms;
 
@@ -214,6 +230,8 @@ static bool wait_for(struct runner *r, int64_t until_ms)
 		look_soon(r, now_ms);
 	if (watch_links(&r->watch) && r->links_ms == ENGINE_NEVER)
 		r->links_ms = now_ms + LINKS_REST_MS;
+	if (watch_clock(&r->watch))
+		look_at_clock(r);
 	return true;
 }
 
@@ -303,7 +321,7 @@ enum status agent_run(struct agent *a, struct failure *why)
 {
 	struct runner r = {
 		.agent = a, .env = a->options.env, .signals = -1, .timer = -1, .lock = -1,
-		.watch = { .replica = -1, .links = -1 }, .links_ms = ENGINE_NEVER, .news_ms = ENGINE_NEVER,
+		.watch = { .replica = -1, .links = -1, .clock = -1 }, .links_ms = ENGINE_NEVER, .news_ms = ENGINE_NEVER,
 		.look_step_ms = LOOK_FIRST_MS,
 	};
 	struct engine_limits limits = ENGINE_LIMITS;

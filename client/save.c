@@ -3,10 +3,14 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "client/clocks.h"
 #include "common/buf.h"
 #include "common/kindsql.h"
+#include "common/lines.h"
 
 #define SQL_MAX 65536
+/* All texts of one row whose line ends are folded: over the wire's limits there is nothing to fold. */
+#define FOLD_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 /* A version that a group showed: at most one is set, neither = nothing. */
 struct base {
@@ -74,7 +78,7 @@ static enum status write_run(struct replica *r, sqlite3_stmt *stmt, struct failu
 	enum status status = db_step(&r->db, stmt, &row);
 
 	if (status != ST_OK && sqlite3_extended_errcode(r->db.handle) == SQLITE_CONSTRAINT_TRIGGER)
-		status = failure_set(why, ST_REFUSED, sqlite3_errmsg(r->db.handle), "Nothing was changed.", "");
+		status = failure_set_whole(why, ST_REFUSED, sqlite3_errmsg(r->db.handle));
 	else if (status != ST_OK)
 		(void)failure_set(why, status, NULL, NULL, NULL);
 	db_done(stmt);
@@ -94,6 +98,24 @@ static enum status fields_check(const struct kind *kind, const struct row *row, 
 			return refuse_field(ST_REFUSED, &kind->fields[i], why);
 	status = row_check(kind, row, mask, true, &field);
 	return status == ST_OK ? ST_OK : refuse_field(status, field, why);
+}
+
+/* The row with its line ends as LF; texts that change live in the arena. */
+static enum status fold_lines(const struct kind *kind, uint64_t mask, struct arena *arena, struct row *row)
+{
+	for (size_t i = 0; i < kind->field_count; i++) {
+		struct value *value = &row->values[i];
+		char *folded;
+
+		if ((mask >> i & 1) == 0 || kind->fields[i].type != TYPE_TEXT || value->tag != VALUE_TEXT ||
+		    !lines_to_fold(value->text, value->len))
+			continue;
+		folded = arena_alloc(arena, value->len);
+		if (folded == NULL)
+			return ST_NOMEM;
+		*value = value_text(folded, lines_fold(value->text, value->len, folded));
+	}
+	return ST_OK;
 }
 
 static enum status row_version(struct replica *r, const struct kind *kind, const struct id *id, int64_t *version_out)
@@ -359,6 +381,8 @@ static enum status fields_write(struct place *place, const struct row *row, uint
 	if (status != ST_OK)
 		return status;
 	status = row_version(place->r, place->kind, place->id, &after);
+	if (status == ST_OK && after != before)
+		status = clocks_stamp(place->r, place->kind, place->id, after);
 	if (status == ST_OK && page && after != before)
 		status = moved_settle(place, &moved, after);
 	if (status != ST_OK)
@@ -367,12 +391,24 @@ static enum status fields_write(struct place *place, const struct row *row, uint
 	return ST_OK;
 }
 
+static enum status fields_save(struct place *place, const struct row *row, uint64_t mask, int64_t *version_out,
+			       struct failure *why)
+{
+	bool own = false;
+	enum status status = write_begin(place->r, &own);
+
+	if (status != ST_OK)
+		return failure_set(why, status, NULL, NULL, NULL);
+	return write_end(place->r, own, fields_write(place, row, mask, version_out, why), why);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): as save.h declares it. */
 enum status save_fields(struct replica *r, const struct kind *kind, const struct id *id, int64_t shown,
 			const struct row *row, uint64_t mask, int64_t *version_out, struct failure *why)
 {
 	struct place place = { r, kind, id, 0, shown };
-	bool own = false;
+	struct row folded = *row;
+	struct arena arena;
 	int64_t version = 0;
 	enum status status;
 
@@ -382,10 +418,11 @@ enum status save_fields(struct replica *r, const struct kind *kind, const struct
 	status = fields_check(kind, row, mask, why);
 	if (status != ST_OK)
 		return status;
-	status = write_begin(r, &own);
-	if (status != ST_OK)
-		return failure_set(why, status, NULL, NULL, NULL);
-	status = write_end(r, own, fields_write(&place, row, mask, &version, why), why);
+	arena_init(&arena, FOLD_SIZE_MAX);
+	status = fold_lines(kind, mask, &arena, &folded);
+	status = status == ST_OK ? fields_save(&place, &folded, mask, &version, why)
+				 : failure_set(why, status, NULL, NULL, NULL);
+	arena_close(&arena);
 	if (status == ST_OK)
 		*version_out = version;
 	return status;
@@ -433,6 +470,8 @@ static enum status create_write(struct place *place, const struct id *patient, c
 	if (status != ST_OK)
 		return status;
 	status = row_version(place->r, place->kind, place->id, version_out);
+	if (status == ST_OK)
+		status = clocks_stamp(place->r, place->kind, place->id, *version_out);
 	return status == ST_OK ? ST_OK : failure_set(why, status, NULL, NULL, NULL);
 }
 
@@ -448,14 +487,26 @@ static uint64_t create_mask(const struct kind *kind, const struct row *row)
 	return mask;
 }
 
+static enum status create_save(struct place *place, const struct id *patient, const struct row *row,
+			       int64_t *version_out, struct failure *why)
+{
+	bool own = false;
+	enum status status = write_begin(place->r, &own);
+
+	if (status != ST_OK)
+		return failure_set(why, status, NULL, NULL, NULL);
+	return write_end(place->r, own, create_write(place, patient, row, version_out, why), why);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): as save.h declares it. */
 enum status save_create(struct replica *r, const struct kind *kind, struct id *id, const struct id *patient,
 			const struct row *row, int64_t *version_out, struct failure *why)
 {
 	struct id made = *id;
 	struct place place = { r, kind, &made, 0, SAVE_SHOWN_NOW };
+	struct row folded = *row;
+	struct arena arena;
 	uint8_t random[10];
-	bool own = false;
 	int64_t version = 0;
 	enum status status = fields_check(kind, row, create_mask(kind, row), why);
 
@@ -468,10 +519,11 @@ enum status save_create(struct replica *r, const struct kind *kind, struct id *i
 		r->env->random(r->env->ctx, random, sizeof random);
 		id_make_v7(&made, r->env->wall_ms(r->env->ctx), random);
 	}
-	status = write_begin(r, &own);
-	if (status != ST_OK)
-		return failure_set(why, status, NULL, NULL, NULL);
-	status = write_end(r, own, create_write(&place, patient, row, &version, why), why);
+	arena_init(&arena, FOLD_SIZE_MAX);
+	status = fold_lines(kind, kind->mask_all, &arena, &folded);
+	status = status == ST_OK ? create_save(&place, patient, &folded, &version, why)
+				 : failure_set(why, status, NULL, NULL, NULL);
+	arena_close(&arena);
 	if (status == ST_OK) {
 		*id = made;
 		*version_out = version;
@@ -484,6 +536,7 @@ static enum status delete_write(struct replica *r, const struct kind *kind, cons
 {
 	char sql[128];
 	int64_t version = 0;
+	const int64_t edit = clocks_edit(r);
 	enum status status = row_version(r, kind, id, &version);
 	sqlite3_stmt *stmt = NULL;
 
@@ -493,7 +546,11 @@ static enum status delete_write(struct replica *r, const struct kind *kind, cons
 	if (stmt == NULL)
 		return failure_set(why, status, NULL, NULL, NULL);
 	db_bind_id(stmt, 1, id);
-	return write_run(r, stmt, why);
+	status = write_run(r, stmt, why);
+	if (status != ST_OK)
+		return status;
+	status = clocks_stamp(r, kind, id, edit + 1);
+	return status == ST_OK ? ST_OK : failure_set(why, status, NULL, NULL, NULL);
 }
 
 enum status save_delete(struct replica *r, const struct kind *kind, const struct id *id, struct failure *why)

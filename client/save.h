@@ -8,6 +8,7 @@
  * the oldest event after it (an edit range's edit_first, or until) gives what the
  * group showed before that event; else nothing happened since and the triggers'
  * base is right. A group that is dirty already keeps the older of both bases.
+ * Line ends of text become LF (common/lines.h). The edit keeps the clock since boot (clocks.h).
  */
 #ifndef CLIENT_SAVE_H
 #define CLIENT_SAVE_H

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "client/clocks.h"
 #include "client/doorstep.h"
 #include "client/journal.h"
-#include "client/prove.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 
@@ -33,7 +33,7 @@ void sync_close(struct sync *s)
 
 /* --- what goes up ----------------------------------------------------------------- */
 
-static enum status collect_changes(struct replica *r, struct arena *arena, struct request *request)
+static enum status collect_changes(struct replica *r, size_t count_max, struct arena *arena, struct request *request)
 {
 	struct request_change *changes = arena_alloc(arena, LIMIT_CHANGES_MAX * sizeof *changes);
 	size_t total = 0, count = 0;
@@ -46,7 +46,7 @@ static enum status collect_changes(struct replica *r, struct arena *arena, struc
 	stmt = db_prepare(&r->db, "SELECT n,body FROM ds_journal WHERE state=0 ORDER BY n", &st);
 	if (stmt == NULL)
 		return st;
-	while (count < LIMIT_CHANGES_MAX && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
+	while (count < count_max && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
 		const size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
 		const void *body = NULL;
 
@@ -117,25 +117,6 @@ static enum status collect_held(struct replica *r, struct arena *arena, struct r
 	return st;
 }
 
-static enum status read_clock(struct replica *r, int64_t wall_ms, struct clock_now *out)
-{
-	enum status st = ST_OK;
-	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT heard_ms,wall_received_ms,slack_ms FROM ds_reading"
-						" ORDER BY id DESC LIMIT 1", &st);
-
-	if (stmt == NULL)
-		return st;
-	st = db_step(&r->db, stmt, &row);
-	if (st == ST_OK && row) {
-		out->heard_ms = db_column_int(stmt, 0);
-		out->slack_ms = (uint32_t)db_column_int(stmt, 2);
-		out->measured = !__builtin_sub_overflow(wall_ms, db_column_int(stmt, 1), &out->elapsed_ms);
-	}
-	db_done(stmt);
-	return st;
-}
-
 static enum status read_cursor(struct replica *r, struct arena *arena, struct bytes *out)
 {
 	const enum status st = replica_meta_blob(r, "cursor", arena, &out->data, &out->len);
@@ -193,15 +174,17 @@ static enum status collect(struct sync *s, const struct sync_options *options, s
 	if (!options->send_nothing)
 		st = journal_number(r, &numbering, &numbered);
 	if (st == ST_OK && !options->send_nothing)
-		st = collect_changes(r, arena, request);
+		st = collect_changes(r, options->changes_max > 0 ? options->changes_max : LIMIT_CHANGES_MAX, arena, request);
 	if (st == ST_OK)
 		st = collect_held(r, arena, request);
 	if (st == ST_OK)
-		st = read_clock(r, s->wall_sent_ms, &request->clock);
+		st = clocks_now(r, s->wall_sent_ms, &request->clock);
 	if (st == ST_OK)
 		st = read_cursor(r, arena, &request->cursor);
 	if (st == ST_OK)
 		st = read_health(r, options, &request->health);
+	if (st == ST_OK)
+		st = prove_load(r, &s->proven);
 	return st == ST_OK ? next_counter(r, &s->head.counter) : st;
 }
 
@@ -215,6 +198,9 @@ static enum status seal(struct sync *s, struct request *request, struct buf *out
 	for (;;) {
 		buf_reset(&message);
 		buf_reset(out);
+		prove_expect(&s->proven, request->changes, request->change_count, &s->expected);
+		request->expects = true;
+		memcpy(request->expected_run, s->expected.digest.bytes, sizeof request->expected_run);
 		st = request_encode(&message, request);
 		if (st == ST_OK)
 			st = buf_status(&message);
@@ -242,7 +228,9 @@ static enum status build(struct sync *s, const struct sync_options *options, str
 	s->wall_sent_ms = r->env->wall_ms(r->env->ctx);
 	s->boot_sent_ms = r->env->boot_ms(r->env->ctx);
 	s->head.device = r->identity.device;
-	st = collect(s, options, arena, request);
+	st = clocks_look(r);
+	if (st == ST_OK)
+		st = collect(s, options, arena, request);
 	if (st != ST_OK) {
 		db_rollback(&r->db);
 		return st;
@@ -323,20 +311,44 @@ static enum status take(struct sync *s, const void *bytes, size_t len, struct ar
 			struct sync_report *report)
 {
 	struct replica *r = s->replica;
+	const struct clock_pair received = clocks_pair(r);
 	const struct apply_times times = {
 		.wall_sent_ms = s->wall_sent_ms,
-		.wall_received_ms = r->env->wall_ms(r->env->ctx),
-		.round_trip_ms = r->env->boot_ms(r->env->ctx) - s->boot_sent_ms,
+		.wall_received_ms = received.wall_ms,
+		.round_trip_ms = received.boot_ms - s->boot_sent_ms,
+		.boot_received_ms = received.boot_ms,
+		.boot = received.boot,
 	};
-	struct receipt receipt = { .device = s->head.device, .counter = s->head.counter, .request = s->request };
+	struct receipt receipt = { .device = s->head.device, .counter = s->head.counter, .request = s->request,
+				   .last_n = s->expected.n, .run = s->expected.digest };
 	struct answer answer = { 0 };
 	enum status st = envelope_open_answer(bytes, len, r->identity.centre_key, &receipt, message);
 
 	env_crash_point(r->env, "A10 ack parsed");
 	if (st == ST_OK)
-		st = answer_decode(r->schema, message->data, message->len, arena, &answer);
+		st = answer_decode(message->data, message->len, receipt.seq, arena, &answer);
 	env_crash_point(r->env, "A13 page received");
 	return st == ST_OK ? apply(r, &answer, &receipt, &times, report) : st;
+}
+
+#define SAFE_ANSWER "Nothing of it was applied; everything you wrote is saved on this tablet."
+
+/* Why an answer was not taken. What is not the answer's fault has its general text. */
+static enum status no_answer(enum status st, struct failure *why)
+{
+	static const char AGAIN[] = "Sync again; if it stays so, tell your administrator.";
+
+	if (st == ST_FORGED)
+		return failure_set(why, st, "The answer was altered, or is not this centre's answer to what was asked.",
+				   SAFE_ANSWER, AGAIN);
+	if (st == ST_PROTOCOL || st == ST_INVALID)
+		return failure_set(why, st, "The centre's answer can't be read: it is cut or damaged.", SAFE_ANSWER, AGAIN);
+	if (st == ST_LIMIT)
+		return failure_set(why, st, "The centre's answer is larger than this tablet takes.", SAFE_ANSWER, AGAIN);
+	if (st == ST_UNKNOWN)
+		return failure_set(why, st, "The centre answers in a form that this version does not know.", SAFE_ANSWER,
+				   "Install the newer version.");
+	return failure_set(why, st, NULL, NULL, NULL);
 }
 
 enum status sync_take(struct sync *s, const void *answer, size_t len, struct sync_report *report,
@@ -357,7 +369,7 @@ enum status sync_take(struct sync *s, const void *answer, size_t len, struct syn
 	buf_close(&message);
 	arena_close(&arena);
 	if (st != ST_OK)
-		return failure_set(why, st, NULL, NULL, NULL);
+		return no_answer(st, why);
 	*report = taken;
 	return ST_OK;
 }

@@ -11,7 +11,7 @@
 #define CLIENT_SYNC_H
 
 #include "client/apply.h"
-#include "client/replica.h"
+#include "client/prove.h"
 #include "proto/envelope.h"
 
 struct sync {
@@ -22,6 +22,7 @@ struct sync {
 	bool waiting;
 	struct envelope_head head;
 	struct digest request;
+	struct run proven, expected; /* before it, and after it if all goes well */
 	int64_t wall_sent_ms, boot_sent_ms;
 };
 
@@ -30,6 +31,7 @@ struct sync_options {
 	uint32_t budget; /* bytes of answer; 0 = default */
 	uint64_t free_mb;
 	int battery_percent;
+	size_t changes_max; /* in this request; 0 = as many as a request takes */
 	bool send_nothing; /* numbers nothing and sends no change: fetch only */
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/clocks.h"
 #include "common/settings.h"
 
 #define HOME_DEFAULT ".local/share/doorstep"
@@ -65,6 +66,9 @@ static enum status open_replica(struct doorstep *d, struct failure *why)
 	st = replica_open(&d->replica, d->path, &d->schema, &d->env, false, why);
 	if (st == ST_OK && d->replica.identity.device == 0)
 		st = not_enrolled(why);
+	/* A clock that was set is no reason not to open: where it can't be noted now, the next sync finds it. */
+	if (st == ST_OK && clocks_look_alone(&d->replica) != ST_OK)
+		env_log(&d->env, LOG_INFO, "tablet", "clock not looked at", "%s", "");
 	return st;
 }
 
@@ -182,6 +186,7 @@ static int code_of(enum status status)
 		[ST_NOMEM] = DOORSTEP_MEMORY,
 		[ST_IO] = DOORSTEP_DISK,
 		[ST_FULL] = DOORSTEP_DISK,
+		[ST_READONLY] = DOORSTEP_DISK,
 		[ST_BUSY] = DOORSTEP_BUSY,
 		[ST_CORRUPT] = DOORSTEP_DAMAGED,
 		[ST_PROTOCOL] = DOORSTEP_DAMAGED,

@@ -46,7 +46,7 @@ struct exchange {
 	size_t len, at;
 	uint64_t built; /* how often */
 	enum status build_status;
-	bool stopped;
+	bool stopped, proven; /* proven: whoever answers has been verified */
 	struct buf *answer;
 	struct failure *why;
 };
@@ -168,13 +168,15 @@ static void count_wire(struct transport *t, struct transport_report *report)
 static void fill_report(struct transport *t, const struct exchange *x, struct transport_report *report)
 {
 	curl_off_t retry_s = 0;
-	long connections = 0;
+	long connections = 0, code = 0;
 
 	*report = (struct transport_report){ .requests = x->build_status == ST_OK ? x->built : 0 };
 	if (curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections) == CURLE_OK && connections > 0)
 		report->connections = (uint64_t)connections;
 	if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_s) == CURLE_OK && retry_s > 0)
 		report->retry_after_ms = retry_s < INT64_MAX / 1000 ? retry_s * 1000 : INT64_MAX;
+	if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code) == CURLE_OK)
+		report->too_large = code == 413;
 	count_wire(t, report);
 }
 
@@ -228,6 +230,7 @@ static enum status perform(struct exchange *x, const char *path, const char *typ
 	fill_report(t, x, report);
 	trouble.sent = x->built > 0;
 	trouble.stopped = x->stopped;
+	trouble.proven = x->proven;
 	trouble.wall_ms = t->options.env->wall_ms(t->options.env->ctx);
 	if (x->build_status != ST_OK)
 		st = x->build_status;
@@ -365,7 +368,9 @@ void transport_close(struct transport *t)
 enum status transport_sync(struct transport *t, transport_build *build, void *build_ctx, struct buf *answer,
 			   struct transport_report *report, struct failure *why)
 {
-	struct exchange x = { .transport = t, .build = build, .build_ctx = build_ctx, .answer = answer, .why = why };
+	struct exchange x = {
+		.transport = t, .build = build, .build_ctx = build_ctx, .proven = true, .answer = answer, .why = why,
+	};
 
 	assert(build != NULL);
 	*report = (struct transport_report){ 0 };
@@ -434,6 +439,8 @@ static enum status meet(const struct transport_options *options, const struct en
 			st = failure_set(why, ST_FORGED, "The centre at this address is not the one that made the code.",
 					 "The code was not sent and nothing was changed.",
 					 "Check the address and the code; both come from the same centre.");
+	} else {
+		(void)failure_set(why, st, why->what, "The code was not sent and nothing was changed.", why->next);
 	}
 	transport_close(t);
 	buf_close(&body);
@@ -456,7 +463,9 @@ static enum status introduce(const struct transport_options *options, const stru
 	struct transport_report report;
 	struct transport *t = NULL;
 	struct buf body, answer;
-	struct exchange x = { .build = hand_over, .build_ctx = &body, .answer = &answer, .why = why };
+	struct exchange x = {
+		.build = hand_over, .build_ctx = &body, .proven = true, .answer = &answer, .why = why,
+	};
 	enum status st;
 
 	buf_init(&body, ENROL_BODY_MAX);

@@ -46,6 +46,7 @@ struct transport_report {
 	uint64_t connections;     /* made for it; 0 = the standing one was used */
 	uint64_t wire_up, wire_down; /* bytes over TCP, TLS and headers included; 0 = not known */
 	int64_t retry_after_ms;   /* 0 = the centre said nothing */
+	bool too_large;           /* 413: a smaller request may pass */
 };
 
 /* Nothing is connected yet. Strings are copied; env and stop's ctx outlive it. */

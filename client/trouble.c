@@ -11,7 +11,12 @@
 #define SAFE_SENT "Everything you wrote is saved on this tablet and is sent again until the centre confirms it."
 #define NEXT_SIGNAL "Try again when there is signal."
 #define JSON_TYPE "application/json"
+#define NEXT_SIGN_IN "A network that wants you to sign in first does this: sign in there, then try again."
+#define NEXT_LATER "Try again later; `doorstep run` does so by itself."
 #define WORDS_SIZE 256
+
+/* As long as the agent would heed it (engine.h). */
+#define RETRY_S_MAX 3600
 
 /* What OpenSSL finds wrong with a certificate (its x509_vfy.h), as
  * CURLINFO_SSL_VERIFYRESULT hands it on. */
@@ -121,7 +126,8 @@ enum status trouble_of_transfer(const struct trouble *t, struct failure *why)
 	if (t->code == CURLE_PEER_FAILED_VERIFICATION || t->code == CURLE_SSL_ISSUER_ERROR)
 		return wrong_centre(t, why);
 	if (t->code == CURLE_WRITE_ERROR || t->code == CURLE_FILESIZE_EXCEEDED)
-		return say(t, why, ST_LIMIT, "The answer was larger than any centre's is.", NULL);
+		return say(t, why, ST_LIMIT, "The answer was larger than any centre's is.",
+			   "Try again; if it stays so, tell your administrator.");
 	if (t->code == CURLE_WEIRD_SERVER_REPLY || t->code == CURLE_UNSUPPORTED_PROTOCOL)
 		return say(t, why, ST_PROTOCOL, "What answered does not speak as a centre does.",
 			   "Check the centre's address and port.");
@@ -132,8 +138,8 @@ enum status trouble_of_transfer(const struct trouble *t, struct failure *why)
 		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
 	if (t->code == CURLE_SSL_CONNECT_ERROR)
 		return say(t, why, ST_UNREACHABLE, "No secure connection to the centre came about.",
-			   "Try again when there is better signal; if it stays so, check the centre's address"
-			   " and port.");
+			   "A network that wants you to sign in first does this: sign in there. If it stays so, check the"
+			   " centre's address and port.");
 	return broke(t, why);
 }
 
@@ -164,19 +170,28 @@ struct answer_row {
 	const char *what, *next;
 };
 
+/* One row for each class of HTTP status. None of them ever means that a change may be thrown away. */
 static const struct answer_row ANSWERS[] = {
 	{ 400, ST_PROTOCOL, "The centre did not understand this tablet's request.",
 	  "Update the older of the two; tell your administrator." },
 	{ 401, ST_REFUSED, "The centre does not know this tablet any more.",
 	  "Ask your administrator for a new code and enrol the tablet again." },
+	{ 403, ST_REFUSED, "Something in front of the centre does not let this tablet through.",
+	  "Tell your administrator." },
 	{ 404, ST_NOT_FOUND, "What answered at this address is not a centre.", "Check the centre's address and port." },
+	{ 405, ST_NOT_FOUND, "What answered at this address is not a centre.", "Check the centre's address and port." },
+	{ 408, ST_LATER, "The request took too long to reach the centre.", "Try again when there is better signal." },
+	{ 409, ST_REFUSED, "The centre did not take this request as it stands.",
+	  "Sync again; if it stays so, tell your administrator." },
 	{ 413, ST_LIMIT, "The request was larger than the centre takes.", "Tell your administrator." },
+	{ 421, ST_NOT_FOUND, "What answered is not responsible for the centre's address.",
+	  "Check the centre's address; tell your administrator." },
 	{ 426, ST_UNKNOWN, "The centre does not speak this tablet's version any more.", "Update this tablet's program." },
-	{ 429, ST_LATER, NULL, NULL },
+	{ 429, ST_LATER, "The centre has been asked too often.", NEXT_LATER },
 	{ 500, ST_LATER, "The centre has a fault.", "Try again later; if it stays so, tell your administrator." },
-	{ 502, ST_LATER, "The centre is not there behind its address just now.", "Try again later." },
-	{ 503, ST_LATER, NULL, NULL },
-	{ 504, ST_LATER, "The centre is not there behind its address just now.", "Try again later." },
+	{ 502, ST_LATER, "The centre is not there behind its address just now.", NEXT_LATER },
+	{ 503, ST_LATER, "The centre is busy or closed for now.", NEXT_LATER },
+	{ 504, ST_LATER, "The centre is not there behind its address just now.", NEXT_LATER },
 };
 
 static const struct answer_row *answer_row(long code)
@@ -185,6 +200,22 @@ static const struct answer_row *answer_row(long code)
 		if (ANSWERS[i].code == code)
 			return &ANSWERS[i];
 	return NULL;
+}
+
+/* When it is worth coming back, where the other end said so. False: it did not. */
+static bool take_wait(const struct trouble *t, char *out, size_t room)
+{
+	curl_off_t wait_s = 0;
+
+	if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &wait_s) != CURLE_OK || wait_s <= 0)
+		return false;
+	if (wait_s > RETRY_S_MAX)
+		wait_s = RETRY_S_MAX;
+	if (wait_s < 120)
+		snprintf(out, room, "Try again in %d seconds; `doorstep run` does so by itself.", (int)wait_s);
+	else
+		snprintf(out, room, "Try again in %d minutes; `doorstep run` does so by itself.", (int)((wait_s + 59) / 60));
+	return true;
 }
 
 enum status trouble_of_answer(const struct trouble *t, const void *body, size_t len, struct failure *why)
@@ -200,14 +231,16 @@ enum status trouble_of_answer(const struct trouble *t, const void *body, size_t 
 	row = answer_row(code);
 	if (row == NULL)
 		return say(t, why, ST_PROTOCOL, "Something between this tablet and the centre answered instead of it.",
-			   "A network that wants you to sign in first does this: sign in there, then try again.");
-	/* It came over a connection that has proven to be the centre's: its own words know more. */
-	if (len > 0 && type != NULL && strncmp(type, JSON_TYPE, strlen(JSON_TYPE)) == 0) {
+			   NEXT_SIGN_IN);
+	/* From the centre itself: its own words know more. Before it is proven they could be anybody's. */
+	if (t->proven && len > 0 && type != NULL && strncmp(type, JSON_TYPE, strlen(JSON_TYPE)) == 0) {
 		json_t *object = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
 
 		has_what = take_words(object, "what", what, sizeof what);
 		has_next = take_words(object, "next", next, sizeof next);
 		json_decref(object);
 	}
+	if (!has_next && row->status == ST_LATER)
+		has_next = take_wait(t, next, sizeof next);
 	return say(t, why, row->status, has_what ? what : row->what, has_next ? next : row->next);
 }

@@ -21,6 +21,7 @@ struct trouble {
 	const char *host;   /* the centre's, as in its address */
 	bool sent;          /* a request had begun to leave */
 	bool stopped;       /* we were told to stop */
+	bool proven;        /* the other end has proven to be the centre: its own words may be shown */
 	int64_t wall_ms;    /* the tablet's clock */
 };
 
@@ -29,7 +30,7 @@ struct trouble {
 enum status trouble_of_transfer(const struct trouble *t, struct failure *why);
 
 /* The transfer went well, but what came is no answer: an HTTP status other than 200,
- * or another content type. body: {what, safe, next} where the centre sent it. */
+ * or another content type. body: {what, safe, next} where the centre sent it; shown only where it is proven. */
 enum status trouble_of_answer(const struct trouble *t, const void *body, size_t len, struct failure *why);
 
 #endif

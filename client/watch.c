@@ -8,10 +8,13 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WAL_NAME "replica.db-wal"
 #define REPLY_SIZE 32768
+#define CLOCK_AHEAD_S ((time_t)10 * 365 * 86400)
 #define GROUPS (RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 
 /* --- the replica -------------------------------------------------------------- */
@@ -166,12 +169,62 @@ uint64_t watch_way_out(void)
 	return number;
 }
 
-/* --- both ----------------------------------------------------------------------- */
+/* --- the clock ------------------------------------------------------------------- */
+
+/* A timer of the wall clock, far ahead: the kernel cancels it when somebody sets that clock, and not when a time
+ * service makes it run a little faster or slower. */
+static bool arm_clock(int fd)
+{
+	struct itimerspec at = { 0 };
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return false;
+	at.it_value.tv_sec = now.tv_sec + CLOCK_AHEAD_S;
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) == 0;
+}
+
+static int open_clock(void)
+{
+	const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0 && !arm_clock(fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool watch_clock_cancelled(int64_t len, int error)
+{
+	return len < 0 && error == ECANCELED;
+}
+
+bool watch_clock(struct watch *w)
+{
+	uint64_t expirations = 0;
+	ssize_t len;
+	bool was_set;
+
+	if (w->clock < 0)
+		return false;
+	len = read(w->clock, &expirations, sizeof expirations);
+	was_set = watch_clock_cancelled(len, errno);
+	/* A clock set years ahead may have passed the timer's own time. */
+	if ((was_set || len > 0) && !arm_clock(w->clock)) {
+		close(w->clock);
+		w->clock = -1;
+	}
+	return was_set || len > 0;
+}
+
+/* --- all of them ----------------------------------------------------------------- */
 
 void watch_open(struct watch *w, const char *home)
 {
 	w->replica = open_replica(home);
 	w->links = open_netlink(GROUPS);
+	w->clock = open_clock();
 }
 
 void watch_close(struct watch *w)
@@ -180,5 +233,7 @@ void watch_close(struct watch *w)
 		close(w->replica);
 	if (w->links >= 0)
 		close(w->links);
-	w->replica = w->links = -1;
+	if (w->clock >= 0)
+		close(w->clock);
+	w->replica = w->links = w->clock = -1;
 }

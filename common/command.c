@@ -100,7 +100,8 @@ static int usage(const struct parse *p, const char *command, const char *what, c
 	struct failure why = { ST_OK, "", "", "" };
 	char text[2 * sizeof why.what], next[sizeof why.next];
 
-	(void)snprintf(text, sizeof text, "%s`%s`.", what, detail);
+	/* The name of an option: its value may be a patient's. */
+	(void)snprintf(text, sizeof text, "%s`%.*s`.", what, (int)strcspn(detail, "="), detail);
 	(void)snprintf(next, sizeof next, "`%s%s%s --help` %s.", p->program, command[0] != '\0' ? " " : "", command,
 		       p->command != NULL ? "says how it is written" : "lists the commands");
 	(void)failure_set(&why, ST_USAGE, text, "Nothing was done.", next);
@@ -273,8 +274,9 @@ static int parse_and_run(struct parse *p, int argc, char **argv)
 	}
 	if (p->line.word_count < p->command->words_min)
 		return usage(p, name, "An argument is missing: ", p->command->words);
+	/* Which one is not said: it may be a patient's name, or a code. */
 	if (p->line.word_count > p->command->words_max)
-		return usage(p, name, "One argument too many: ", p->line.words[p->command->words_max]);
+		return usage(p, name, "There is an argument too many after ", name);
 	return p->command->run(&p->line);
 }
 
@@ -417,6 +419,15 @@ out:
 
 /* --- failures -------------------------------------------------------------- */
 
+/* One line, whatever was named in it. */
+static void print_part(const char *before, const char *text)
+{
+	if (*text != '\0')
+		(void)fputs(before, stderr);
+	for (; *text != '\0'; text++)
+		(void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text, stderr);
+}
+
 int command_fail(const struct command_line *line, const struct failure *why)
 {
 	const struct failure *f = why->status == ST_OK ? status_text(ST_IO) : why;
@@ -429,8 +440,10 @@ int command_fail(const struct command_line *line, const struct failure *why)
 		fputs(buf_str(&json), stderr);
 		buf_close(&json);
 	} else {
-		fprintf(stderr, "%s%s%s%s%s\n", f->what, f->safe[0] != '\0' ? " " : "", f->safe,
-			f->next[0] != '\0' ? " " : "", f->next);
+		print_part("", f->what);
+		print_part(" ", f->safe);
+		print_part(" ", f->next);
+		(void)fputc('\n', stderr);
 	}
 	return f->status == ST_USAGE ? 2 : 1;
 }

@@ -8,13 +8,9 @@
 #define BUSY_MS 5000
 #define CACHE_SLOTS_MIN 64
 
-/* A slot of the open hash; sql NULL = free. cache_size counts the statements, the
- * number of slots follows from it, so that at most half are taken. */
-struct db_cached {
-	char *sql;
-	sqlite3_stmt *stmt;
-};
-
+/* The cache is an open hash of statements by the text that SQLite keeps of each; NULL =
+ * a free slot. cache_size counts the statements, the number of slots follows from it, so
+ * that at most half are taken. */
 static size_t cache_slots(size_t count)
 {
 	size_t slots = CACHE_SLOTS_MIN;
@@ -35,11 +31,11 @@ static uint64_t text_hash(const char *text)
 }
 
 /* The slot that holds the text, or the free one where it belongs. */
-static size_t cache_slot(const struct db_cached *slots, size_t slot_count, const char *sql)
+static size_t cache_slot(sqlite3_stmt *const *slots, size_t slot_count, const char *sql)
 {
 	size_t at = (size_t)(text_hash(sql) & (slot_count - 1));
 
-	while (slots[at].sql != NULL && strcmp(slots[at].sql, sql) != 0)
+	while (slots[at] != NULL && strcmp(sqlite3_sql(slots[at]), sql) != 0)
 		at = (at + 1) & (slot_count - 1);
 	return at;
 }
@@ -48,16 +44,16 @@ static size_t cache_slot(const struct db_cached *slots, size_t slot_count, const
 static enum status cache_grow(struct db *db)
 {
 	size_t old = cache_slots(db->cache_size), new = cache_slots(db->cache_size + 1);
-	struct db_cached *slots;
+	sqlite3_stmt **slots;
 
 	if (db->cache != NULL && old == new)
 		return ST_OK;
-	slots = calloc(new, sizeof *slots);
+	slots = calloc(new, sizeof(sqlite3_stmt *));
 	if (slots == NULL)
 		return ST_NOMEM;
 	for (size_t i = 0; db->cache != NULL && i < old; i++)
-		if (db->cache[i].sql != NULL)
-			slots[cache_slot(slots, new, db->cache[i].sql)] = db->cache[i];
+		if (db->cache[i] != NULL)
+			slots[cache_slot(slots, new, sqlite3_sql(db->cache[i]))] = db->cache[i];
 	free(db->cache);
 	db->cache = slots;
 	return ST_OK;
@@ -67,13 +63,24 @@ static void cache_close(struct db *db)
 {
 	if (db->cache == NULL)
 		return;
-	for (size_t i = 0; i < cache_slots(db->cache_size); i++) {
-		sqlite3_finalize(db->cache[i].stmt);
-		free(db->cache[i].sql);
-	}
+	for (size_t i = 0; i < cache_slots(db->cache_size); i++)
+		sqlite3_finalize(db->cache[i]);
 	free(db->cache);
 	db->cache = NULL;
 	db->cache_size = 0;
+}
+
+/* What the system said of the file. A VFS of tests may not know errno. */
+static enum status system_status(struct db *db)
+{
+	const int error = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
+
+	/* SQLite takes what it may read where it may not write, and stumbles over the files beside it. */
+	if (db->handle != NULL && sqlite3_db_readonly(db->handle, "main") == 1)
+		return ST_READONLY;
+	if (error == ENOSPC || error == EDQUOT)
+		return ST_FULL;
+	return error == EROFS || error == EACCES || error == EPERM ? ST_READONLY : ST_IO;
 }
 
 /* WAL, unless the database lives in memory only. */
@@ -90,7 +97,7 @@ static enum status journal_set(struct db *db)
 	if (status == ST_OK) {
 		mode = row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
 		if (mode == NULL || (strcmp(mode, "wal") != 0 && strcmp(mode, "memory") != 0))
-			status = ST_IO;
+			status = system_status(db);
 	}
 	db_done(stmt);
 	return status;
@@ -177,6 +184,11 @@ enum status db_status(struct db *db, int sqlite_code)
 		return ST_BUSY;
 	case SQLITE_FULL:
 		return ST_FULL;
+	case SQLITE_READONLY:
+		return ST_READONLY;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return system_status(db);
 	case SQLITE_NOMEM:
 		return ST_NOMEM;
 	case SQLITE_CORRUPT:
@@ -195,22 +207,18 @@ enum status db_exec(struct db *db, const char *sql)
 /* Take the statement into the cache, which owns it from now on. */
 static enum status cache_add(struct db *db, const char *sql, sqlite3_stmt *stmt)
 {
-	size_t size = strlen(sql) + 1;
-	char *copy = malloc(size);
+	enum status status;
 	size_t at;
 
-	if (copy == NULL)
-		return ST_NOMEM;
-	if (cache_grow(db) != ST_OK) {
-		free(copy);
-		return ST_NOMEM;
-	}
-	memcpy(copy, sql, size);
+	/* SQLite keeps the text up to its first semicolon: more would never be found again. */
+	assert(strcmp(sqlite3_sql(stmt), sql) == 0);
+	status = cache_grow(db);
+	if (status != ST_OK)
+		return status;
 	db->cache_size++;
 	at = cache_slot(db->cache, cache_slots(db->cache_size), sql);
-	assert(db->cache[at].sql == NULL);
-	db->cache[at].sql = copy;
-	db->cache[at].stmt = stmt;
+	assert(db->cache[at] == NULL);
+	db->cache[at] = stmt;
 	return ST_OK;
 }
 
@@ -224,9 +232,9 @@ sqlite3_stmt *db_prepare(struct db *db, const char *sql, enum status *status_out
 	if (db->cache != NULL) {
 		size_t at = cache_slot(db->cache, cache_slots(db->cache_size), sql);
 
-		if (db->cache[at].sql != NULL) {
-			db_done(db->cache[at].stmt);
-			return db->cache[at].stmt;
+		if (db->cache[at] != NULL) {
+			db_done(db->cache[at]);
+			return db->cache[at];
 		}
 	}
 	code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);

@@ -3,7 +3,7 @@
  * A struct db is one connection with its prepared statements: a statement is
  * prepared once per SQL text (the pointer to a string with a stable address, or
  * equal text) and kept until the connection closes. One thread at a time.
- * Result codes of SQLite become ST_BUSY, ST_FULL, ST_NOMEM, ST_CORRUPT, or ST_IO.
+ * Result codes of SQLite become ST_BUSY, ST_FULL, ST_READONLY, ST_NOMEM, ST_CORRUPT, or ST_IO.
  */
 #ifndef COMMON_DB_H
 #define COMMON_DB_H
@@ -17,10 +17,9 @@
 #include "common/status.h"
 #include "common/value.h"
 
-struct db_cached;
 struct db {
 	sqlite3 *handle;
-	struct db_cached *cache; /* hash by SQL text */
+	sqlite3_stmt **cache; /* hash by SQL text */
 	size_t cache_size;
 	bool failed; /* an fsync failed: close and open again, never go on (STYLE.md) */
 };
@@ -38,7 +37,8 @@ enum status db_status(struct db *db, int sqlite_code);
 enum status db_exec(struct db *db, const char *sql) MUST_CHECK;
 
 /* A prepared statement, reset and unbound, owned by the cache: bind, step to the
- * end or call db_done. NULL on failure, with *status_out set. */
+ * end or call db_done. The text is one statement without a semicolon. NULL on failure,
+ * with *status_out set. */
 sqlite3_stmt *db_prepare(struct db *db, const char *sql, enum status *status_out);
 void db_done(sqlite3_stmt *stmt); /* reset and clear bindings; NULL is fine */
 

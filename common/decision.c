@@ -53,6 +53,42 @@ static enum status read_value(const json_t *json, struct arena *arena, struct va
 	return st;
 }
 
+static bool read_place(const json_t *json, const char *key, size_t max, uint32_t *out)
+{
+	const json_t *number = json_object_get(json, key);
+
+	if (!json_is_integer(number) || json_integer_value(number) < 0 || (uint64_t)json_integer_value(number) > max)
+		return false;
+	*out = (uint32_t)json_integer_value(number);
+	return true;
+}
+
+/* Its places lie within the candidate's one text. */
+static enum status read_spot(const json_t *json, const struct value *value, struct arena *arena, struct decision_spot *out)
+{
+	const size_t len = value->tag == VALUE_TEXT ? value->len : 0;
+
+	if (!read_place(json, "at", UINT32_MAX, &out->place.at) || !read_place(json, "len", UINT32_MAX, &out->place.len) ||
+	    !read_place(json, "other_at", len, &out->place.other_at) ||
+	    !read_place(json, "other_len", len - out->place.other_at, &out->place.other_len))
+		return ST_CORRUPT;
+	return read_text(json_object_get(json, "stands"), arena, &out->stands);
+}
+
+static enum status read_spots(const struct group *group, const json_t *array, struct arena *arena,
+			      struct decision_candidate *out)
+{
+	const size_t count = json_array_size(array);
+	struct decision_spot *spots = count > 0 ? arena_zalloc(arena, count * sizeof *spots) : NULL;
+	enum status st = count > 0 && spots == NULL ? ST_NOMEM : ST_OK;
+
+	for (size_t i = 0; st == ST_OK && i < count; i++)
+		st = read_spot(json_array_get(array, i), &out->row.values[__builtin_ctzll(group->mask)], arena, &spots[i]);
+	out->spots = spots;
+	out->spot_count = st == ST_OK ? count : 0;
+	return st;
+}
+
 static enum status read_candidate(const struct kind *kind, const struct group *group, const json_t *json,
 				  struct arena *arena, struct decision_candidate *out)
 {
@@ -72,6 +108,8 @@ static enum status read_candidate(const struct kind *kind, const struct group *g
 	for (size_t f = 0; st == ST_OK && out->has_values && f < kind->field_count; f++)
 		if ((group->mask >> f & 1) != 0)
 			st = read_value(json_object_get(values, kind->fields[f].name), arena, &out->row.values[f]);
+	if (st == ST_OK && out->has_values)
+		st = read_spots(group, json_object_get(json, "spots"), arena, out);
 	return st;
 }
 

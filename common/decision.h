@@ -9,6 +9,12 @@
  * n is what people choose by. Within values each field of the group stands by its
  * name, as it is stored: text as a JSON string (a set too), whole numbers as JSON
  * numbers, null. "values":null: too large to be repeated here; the centre has them.
+ * A candidate of text that was merged by words (text.h) has as values what stood when
+ * it came, with its own sentences where the two were in conflict, and
+ *   "spots":[{"at":…,"len":…,"other_at":…,"other_len":…,"stands":"…"},…]
+ * in order: the place in what stood then (bytes of UTF-8), the place in its own value,
+ * and the words that stood. Whoever chooses it chooses these sentences: what others
+ * wrote elsewhere in the text meanwhile stays.
  *
  * `decision` is a JSON object, {"choice":n} or {"values":{…}} (every field of the
  * group), and with it what the person had seen:
@@ -26,7 +32,13 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/schema.h"
+#include "common/text.h"
 #include "common/value.h"
+
+struct decision_spot {
+	struct text_spot place;
+	const char *stands; /* the words beside it */
+};
 
 struct decision_candidate {
 	unsigned n;
@@ -35,6 +47,8 @@ struct decision_candidate {
 	int64_t from_ms, to_ms;
 	bool has_values;
 	struct row row; /* the group's fields, where has_values */
+	const struct decision_spot *spots; /* within the value of the group's one field */
+	size_t spot_count;
 };
 
 /* The candidates of a conflict about this group. All lives in the arena. ST_CORRUPT: not

@@ -18,6 +18,8 @@ struct env {
 	void *ctx;
 	int64_t (*wall_ms)(void *ctx); /* milliseconds UTC since 1970, may jump */
 	int64_t (*boot_ms)(void *ctx); /* milliseconds since boot, sleep included, never back */
+	/* A number for this boot: another one after the next. NULL, or 0: not known. */
+	uint32_t (*boot)(void *ctx);
 	void (*random)(void *ctx, void *out, size_t len);
 	/* fields: "key=value key=value", ids and counts only, never contents,
 	 * names or secrets. May be NULL. */
@@ -26,6 +28,10 @@ struct env {
 	/* Called at labelled places ("B13 before commit"); NULL in production. */
 	void (*crash_point)(void *ctx, const char *label);
 	const char *vfs; /* SQLite's VFS, NULL = its default */
+	/* Time zones by their names, minutes east of UTC: at a moment, and for a time of day read
+	 * as if it were UTC (common/zone.h). NULL: every zone is UTC. */
+	int (*zone_min)(const char *zone, int64_t ms);
+	int (*zone_of_local_min)(const char *zone, int64_t local_ms);
 };
 
 void env_log(const struct env *env, enum log_level level, const char *module,

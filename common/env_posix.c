@@ -4,12 +4,18 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/crypt.h"
+#include "common/files.h"
 #include "common/moment.h"
+#include "common/zone.h"
 
 #define LINE_SIZE 2048
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_MAX 128
 
 static int64_t clock_ms(clockid_t clock)
 {
@@ -30,6 +36,11 @@ static int64_t posix_boot_ms(void *ctx)
 {
 	(void)ctx;
 	return clock_ms(CLOCK_BOOTTIME);
+}
+
+static uint32_t posix_boot(void *ctx)
+{
+	return ((const struct env_posix *)ctx)->boot;
 }
 
 static void posix_random(void *ctx, void *out, size_t len)
@@ -85,16 +96,40 @@ static void posix_log(void *ctx, enum log_level level, const char *module, const
 		return;
 }
 
+/* The system's id of this boot is kept by others too, so what stands in records is a few bytes of its digest. 0: the
+ * system has none. */
+static uint32_t boot_number(void)
+{
+	char *id = NULL;
+	size_t len = 0;
+	struct digest digest = { { 0 } };
+	uint32_t number = 0;
+
+	if (files_read(BOOT_ID_FILE, BOOT_ID_MAX, &id, &len) == ST_OK && len > 0) {
+		const struct part part = { id, len };
+
+		digest_of(&digest, "boot", &part, 1);
+		memcpy(&number, digest.bytes, sizeof number);
+		number = number != 0 ? number : 1;
+	}
+	free(id);
+	return number;
+}
+
 enum status env_posix_init(struct env_posix *posix, struct env *env_out)
 {
 	if (sodium_init() < 0)
 		return ST_IO;
 	*posix = (struct env_posix){ .level_max = LOG_INFO,
-				     .journal = getenv("JOURNAL_STREAM") != NULL };
+				     .journal = getenv("JOURNAL_STREAM") != NULL,
+				     .boot = boot_number() };
 	*env_out = (struct env){ .ctx = posix,
 				 .wall_ms = posix_wall_ms,
 				 .boot_ms = posix_boot_ms,
+				 .boot = posix_boot,
 				 .random = posix_random,
-				 .log = posix_log };
+				 .log = posix_log,
+				 .zone_min = zone_offset_min,
+				 .zone_of_local_min = zone_offset_of_local_min };
 	return ST_OK;
 }

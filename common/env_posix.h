@@ -11,6 +11,7 @@
 #define COMMON_ENV_POSIX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/env.h"
 #include "common/status.h"
@@ -19,6 +20,7 @@
 struct env_posix {
 	enum log_level level_max; /* less important lines are left out */
 	bool journal;             /* lines go to systemd's journal */
+	uint32_t boot;            /* this boot's number; 0 = not known */
 };
 
 /* *env_out's ctx is posix; vfs is NULL (SQLite's default) and crash_point NULL.

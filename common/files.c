@@ -18,6 +18,8 @@ static enum status status_of_errno(int code)
 {
 	if (code == ENOSPC || code == EDQUOT)
 		return ST_FULL;
+	if (code == EROFS || code == EACCES || code == EPERM)
+		return ST_READONLY;
 	if (code == ENOENT || code == ENOTDIR)
 		return ST_NOT_FOUND;
 	return code == ENOMEM ? ST_NOMEM : ST_IO;

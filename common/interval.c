@@ -116,7 +116,7 @@ bool reading_agrees(const struct reading *earlier, const struct reading *later)
 {
 	int64_t heard_ms, wall_ms, drift_ms;
 
-	if (earlier->heard_ms <= 0 || later->heard_ms < earlier->heard_ms ||
+	if (earlier->set || later->set || earlier->heard_ms <= 0 || later->heard_ms < earlier->heard_ms ||
 	    (earlier->wall_received_ms < 0 && later->wall_received_ms > INT64_MAX + earlier->wall_received_ms))
 		return false;
 	heard_ms = later->heard_ms - earlier->heard_ms;

@@ -5,7 +5,9 @@
  * *evidence*: what it had last heard from the centre (the centre's own time in the
  * last answer it applied, a *reading*) and how much its wall clock had moved since
  * it received that answer. The centre turns that into an interval of its own time,
- * and `newest` compares intervals; where they overlap no clock decides.
+ * and `newest` compares intervals; where they overlap no clock decides. The rest of
+ * the evidence decides nothing: it is kept so that anybody can tell later what the
+ * tablet's clocks said (clock.h).
  *
  * All times are the centre's milliseconds UTC unless said otherwise. Pure.
  */
@@ -24,7 +26,7 @@ struct interval {
 enum steadiness {
 	STEADY_UNKNOWN = 0, /* not measured, or found to have jumped */
 	STEADY_OPEN,        /* nothing heard since: the centre judges by `elapsed at sending` */
-	STEADY_MEASURED     /* the next reading agreed */
+	STEADY_MEASURED     /* the next reading, or the clock since boot, agreed */
 };
 
 struct evidence {
@@ -32,6 +34,13 @@ struct evidence {
 	int64_t elapsed_ms; /* tablet's wall at the edit - wall when that answer was received; may lie */
 	uint32_t slack_ms;  /* round trip of that reading: the answer was received up to this long after heard_ms */
 	enum steadiness steadiness;
+	/* Tablet's wall - the centre's time, as that reading measured it: in the middle of its round
+	 * trip, so heard_ms + slack_ms / 2 + offset_ms + elapsed_ms is the wall clock at the edit.
+	 * Where nothing was heard that sum is the offset alone. */
+	int64_t offset_ms;
+	uint64_t reading; /* the tablet's number of the reading; 0 = none, or not told */
+	int64_t boot_ms;  /* milliseconds since boot at the edit, and which boot that was; boot 0 = not known */
+	uint32_t boot;
 };
 
 /* What the request that brings the change tells about the tablet's clock now. */
@@ -40,6 +49,7 @@ struct clock_now {
 	int64_t elapsed_ms; /* tablet's wall at sending - wall when that answer was received */
 	uint32_t slack_ms;  /* round trip of that reading */
 	bool measured;      /* false: this request tells nothing (courier bundle, no reading) */
+	int64_t offset_ms;  /* as in evidence; 0 = under a second, or not told */
 };
 
 /* Tolerance for a steady clock's drift over |elapsed|: 200 ppm and 50 ms. */
@@ -69,7 +79,11 @@ bool interval_clock_steady(const struct clock_now *now, int64_t arrival_ms);
 struct reading {
 	int64_t heard_ms, wall_received_ms;
 	uint32_t slack_ms;
+	bool set;        /* no answer: the wall clock was found to have been set. The rest is the reading before it */
+	int64_t boot_ms; /* when received, since boot; boot 0 = not known */
+	uint32_t boot;
 };
+/* False also where either says that the clock was set. */
 bool reading_agrees(const struct reading *earlier, const struct reading *later);
 
 enum order { ORDER_DOUBT = 0, ORDER_EARLIER, ORDER_LATER };

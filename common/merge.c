@@ -1,6 +1,7 @@
 #include "common/merge.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const struct judgement ACCEPTED = { VERDICT_ACCEPTED, false };
 static const struct judgement SAME = { VERDICT_SAME, false };
@@ -27,12 +28,57 @@ static struct judgement judge_newest(const struct merge_case *c)
 	return SUPERSEDED;
 }
 
-/* Words are not merged here: the place where they will be is this function. Both
- * texts are kept and a person decides. */
-static struct judgement judge_text(const struct merge_case *c)
+struct text value_as_text(const struct value *value)
 {
-	(void)c;
-	return CONFLICT;
+	return value->tag == VALUE_TEXT ? (struct text){ value->text, value->len } : (struct text){ "", 0 };
+}
+
+/* The group of a narrative is one field. */
+static size_t text_field(const struct merge_case *c)
+{
+	size_t index = 0;
+
+	while ((c->group->mask >> index & 1) == 0)
+		index++;
+	assert(c->group->mask == UINT64_C(1) << index && c->kind->fields[index].type == TYPE_TEXT);
+	return index;
+}
+
+static struct value value_of(const char *text, size_t len)
+{
+	return len == 0 ? value_null() : value_text(text, len);
+}
+
+static bool text_fits(const struct merge_case *c, const struct text_merge *merge)
+{
+	const struct field *field = &c->kind->fields[text_field(c)];
+	const size_t max = merge->spot_count > 0 ? MERGE_TEXT_MAX : field->max;
+
+	return merge->merged_len <= max && merge->merged_len <= field->max && merge->other_len <= max;
+}
+
+static struct judgement judge_text(const struct merge_case *c, struct merge_out *out)
+{
+	const size_t index = text_field(c);
+	const struct text base = c->base != NULL ? value_as_text(&c->base->values[index]) : (struct text){ "", 0 };
+	const struct text current = value_as_text(&c->current->values[index]);
+	const struct text proposed = value_as_text(&c->proposed->values[index]);
+	struct text_merge merge;
+
+	if (c->base == NULL || base.len > TEXT_MERGE_MAX || current.len > TEXT_MERGE_MAX || proposed.len > TEXT_MERGE_MAX)
+		return CONFLICT;
+	text_merge(&base, &current, &proposed, out->text, out->room, &merge);
+	if (!text_fits(c, &merge) || (c->kind->fields[index].required && merge.merged_len == 0))
+		return CONFLICT;
+	out->row.values[index] = value_of(merge.merged, merge.merged_len);
+	if (merge.spot_count == 0)
+		return row_equal(&out->row, c->proposed, c->group->mask) ? ACCEPTED : MERGED;
+	out->other.values[index] = value_of(merge.other, merge.other_len);
+	out->spots = merge.spots;
+	out->spot_count = merge.spot_count;
+	if (merge.merged_len == current.len && memcmp(merge.merged, current.at, current.len) == 0)
+		return CONFLICT;
+	return (struct judgement){ VERDICT_MERGED, true };
 }
 
 /* One field of the group; its text goes into merged_out's buffer. */
@@ -104,7 +150,7 @@ static struct judgement judge_by_rule(const struct merge_case *c, struct merge_o
 	case RULE_NEWEST:
 		return judge_newest(c);
 	case RULE_TEXT:
-		return judge_text(c);
+		return judge_text(c, merged_out);
 	case RULE_SET:
 		return judge_set(c, merged_out);
 	case RULE_PROGRESS:
@@ -114,6 +160,23 @@ static struct judgement judge_by_rule(const struct merge_case *c, struct merge_o
 	}
 	assert(false && "a group without a rule");
 	return CONFLICT;
+}
+
+size_t merge_room(const struct merge_case *c)
+{
+	size_t room = 16;
+
+	if (c->group->rule == RULE_TEXT) {
+		const size_t index = text_field(c);
+
+		return text_merge_room(c->base != NULL ? value_as_text(&c->base->values[index]).len : 0,
+				       value_as_text(&c->current->values[index]).len,
+				       value_as_text(&c->proposed->values[index]).len);
+	}
+	for (size_t f = 0; f < c->kind->field_count; f++)
+		if (c->group->mask >> f & 1)
+			room += (size_t)c->current->values[f].len + c->proposed->values[f].len + 16;
+	return room;
 }
 
 enum status merge_judge(const struct merge_case *c, struct merge_out *merged_out,

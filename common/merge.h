@@ -11,7 +11,12 @@
 
 #include "common/interval.h"
 #include "common/schema.h"
+#include "common/text.h"
 #include "common/value.h"
+
+/* A text that is in conflict stands twice in the conflict's record: longer ones are kept
+ * apart as they came. */
+#define MERGE_TEXT_MAX 65536
 
 enum verdict {
 	VERDICT_ACCEPTED,   /* the proposed value stands as sent */
@@ -38,12 +43,18 @@ struct merge_case {
 	struct interval current_at, proposed_at;
 };
 
-/* room for a merged set's text */
+/* What is made here. */
 struct merge_out {
-	struct row row; /* VERDICT_MERGED: the group's fields */
-	char *text;     /* caller's buffer for texts made here */
+	struct row row;   /* VERDICT_MERGED: the group's fields */
+	struct row other; /* beside a conflict of text that was merged: the group's fields with the proposed sentences */
+	const struct text_spot *spots; /* … and where the two differ (text.h); their texts live in `text` */
+	size_t spot_count;
+	char *text;       /* caller's buffer, aligned for any type: merge_room bytes */
 	size_t room, used;
 };
+
+/* Bytes that merge_judge may need for this case. */
+size_t merge_room(const struct merge_case *c);
 
 /* Order of judgement: base is current -> accepted (or same); equal to current ->
  * same; decided -> superseded with conflict; then the group's rule:
@@ -51,7 +62,11 @@ struct merge_out {
  *   author_same (a tablet's own changes are in order) and its interval ends no
  *   earlier; else superseded. So no value ever stands that is definitely older than
  *   one kept.
- * text: until words are merged: superseded with conflict.
+ * text: by words (text.h). Where only far words were changed: merged, or accepted where
+ *   that makes the very value proposed. Where words are in conflict the judgement says
+ *   so, `other` and `spots` say what lost, and the verdict is merged where the rest of
+ *   the proposed text found its place, superseded where nothing did. Without a base, or
+ *   where a text is over MERGE_TEXT_MAX: superseded with conflict, the texts as they are.
  * set: merged, or accepted where that makes the very value proposed (never a
  *   conflict); without a base, the union.
  * progress: on the group's status field (an ENUM named "status"): a new ending
@@ -63,6 +78,9 @@ struct merge_out {
  * limit is not made); no other status is returned but ST_OK. */
 enum status merge_judge(const struct merge_case *c, struct merge_out *merged_out,
 			struct judgement *judgement_out) MUST_CHECK;
+
+/* A field's text; null is empty. */
+struct text value_as_text(const struct value *value);
 
 /* Is the word an ending of a task (done, not-done, cancelled)? */
 bool progress_is_ending(const struct value *status);

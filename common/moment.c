@@ -11,30 +11,32 @@ struct reader {
 	const char *at, *end;
 };
 
-/* Days since 1970-01-01 of a day of the proleptic Gregorian calendar, counted in
- * eras of 400 years that begin in March (H. Hinnant, "chrono-compatible low-level
- * date algorithms"). */
+/* Days since 1970-01-01 of a day of the proleptic Gregorian calendar, from year 1 on,
+ * counted in eras of 400 years that begin in March (H. Hinnant, "chrono-compatible
+ * low-level date algorithms"). */
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
-	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	int64_t era = y / 400;
 	int64_t year_of_era = y - era * 400;
 	int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
 
+	assert(y >= 0);
 	return era * 146097 + day_of_era - 719468;
 }
 
 static void civil_from_days(int64_t days, int *year_out, int *month_out, int *day_out)
 {
 	int64_t z = days + 719468;
-	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t era = z / 146097;
 	int64_t day_of_era = z - era * 146097;
 	int64_t year_of_era =
 		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t month_from_march = (5 * day_of_year + 2) / 153;
 
+	assert(z >= 0);
 	*day_out = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
 	*month_out = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
 	*year_out = (int)(year_of_era + era * 400 + (*month_out <= 2 ? 1 : 0));

@@ -111,6 +111,8 @@ static void kind_init(struct kind *kind, const struct field_row *head)
 	kind->is_patient = strcmp(head->kind, "patient") == 0;
 	kind->is_staff = strcmp(head->kind, "worker") == 0;
 	kind->writer = head->writer;
+	kind->closing = -1;
+	kind->closes = "";
 	kind->name = head->kind;
 	kind->fhir = head->fhir != NULL ? head->fhir : "";
 	kind->label = head->label != NULL ? head->label : head->kind;
@@ -134,7 +136,18 @@ static uint8_t group_of_row(struct kind *kind, const struct field_row *row)
 	return kind->group_count++;
 }
 
-static void kind_add_field(struct kind *kind, const struct field_row *row)
+static void kind_add_closing(struct kind *kind, uint8_t index, const struct field_row *head, const struct field_row *row)
+{
+	if (row->closes != NULL) {
+		assert(kind->closing < 0);
+		kind->closing = index;
+		kind->closes = row->closes;
+	}
+	if (head->stays || row->stays || row->closes != NULL)
+		kind->mask_stays |= UINT64_C(1) << index;
+}
+
+static void kind_add_field(struct kind *kind, const struct field_row *head, const struct field_row *row)
 {
 	uint8_t index = kind->field_count;
 	struct field *field;
@@ -157,6 +170,7 @@ static void kind_add_field(struct kind *kind, const struct field_row *row)
 	if (field->writer == WRITER_BOTH)
 		group->writer = WRITER_BOTH;
 	kind->mask_all |= UINT64_C(1) << index;
+	kind_add_closing(kind, index, head, row);
 	kind->field_count++;
 }
 
@@ -171,6 +185,18 @@ static void kind_check_progress(const struct kind *kind)
 		assert(status >= 0);
 		assert(kind->fields[status].type == TYPE_ENUM);
 		assert(kind->fields[status].group == i);
+	}
+}
+
+/* A group stays as a whole or not at all, but for the one that says how the record stands; and what stays must be
+ * closed by something. */
+static void kind_check_closing(const struct kind *kind)
+{
+	assert((kind->closing >= 0) == (kind->mask_stays != 0));
+	for (size_t i = 0; i < kind->group_count; i++) {
+		uint64_t stays = kind->groups[i].mask & kind->mask_stays;
+
+		assert(stays == 0 || stays == kind->groups[i].mask);
 	}
 }
 
@@ -209,10 +235,12 @@ void schema_init(struct schema *schema, const struct field_row *rows, size_t cou
 		}
 		row_check_field(first, row);
 		if (kind != NULL && row->since <= version)
-			kind_add_field(kind, row);
+			kind_add_field(kind, first - 1, row);
 	}
-	for (size_t i = 0; i < schema->kind_count; i++)
+	for (size_t i = 0; i < schema->kind_count; i++) {
 		kind_check_progress(&schema->kinds[i]);
+		kind_check_closing(&schema->kinds[i]);
+	}
 }
 
 const struct kind *schema_kind(const struct schema *schema, const char *name, size_t len)

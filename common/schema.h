@@ -59,6 +59,8 @@ struct field_row {
 	bool required;      /* field: may not be null. head: goes first in a fill */
 	uint32_t max;       /* text: bytes; 0 = the type's default */
 	uint16_t since;     /* first schema version that has it */
+	const char *closes; /* field: words of it that close the record (closing.h); "*" = any value */
+	bool stays;         /* field: never changes once the record is closed. head: no field does */
 	const char *values; /* enum words, set words, or the kind referred to */
 	const char *fhir;   /* FHIR R4 path, "" where there is none */
 	const char *label;  /* what people read */
@@ -89,6 +91,9 @@ struct kind {
 	bool is_staff;  /* belongs to the unit every tablet holds (worker) */
 	enum writer writer;
 	uint8_t field_count, group_count;
+	int closing;          /* index of the field that closes a record; -1: none does */
+	const char *closes;   /* its words that do, "*" = any value; "" where none does */
+	uint64_t mask_stays;  /* fields that never change once the record is closed */
 	uint64_t mask_all; /* every field */
 	const char *name, *fhir, *label;
 	struct field fields[SCHEMA_FIELDS_MAX];

@@ -75,16 +75,16 @@ bool set_valid(const char *text, size_t len)
 	for (;;) {
 		size_t member_len;
 
-		if (at >= len || text[at] != '"' ||
-		    !content_len(text + at + 1, len - at - 1, &member_len))
+		/* The bracket that ends it stands further on, or here. */
+		assert(at < len);
+		if (text[at] != '"' || !content_len(text + at + 1, len - at - 1, &member_len))
 			return false;
 		if (last != NULL && member_compare(last, last_len, text + at + 1, member_len) >= 0)
 			return false;
 		last = text + at + 1;
 		last_len = member_len;
 		at += member_len + 2;
-		if (at >= len)
-			return false;
+		assert(at < len);
 		if (text[at] == ']')
 			return at == len - 1;
 		if (text[at] != ',')

@@ -21,6 +21,9 @@ static const struct status_row rows[ST_COUNT] = {
 	[ST_FULL] = { "full", { ST_FULL, "There is no room left on the disk.",
 				"Nothing was changed; what was saved before is still there.",
 				"Make room on the disk, then try again." } },
+	[ST_READONLY] = { "read-only", { ST_READONLY, "The folder or its disk may not be written to.",
+					 "Nothing was changed; what was saved before is still there.",
+					 "Check who may write to the folder and whether its disk is read-only, then try again." } },
 	[ST_BUSY] = { "busy", { ST_BUSY, "Another program was using the database for too long.",
 				"Nothing was changed.", "Try again in a moment." } },
 	[ST_CORRUPT] = { "corrupt", { ST_CORRUPT, "Stored data is not as it was written.",
@@ -103,4 +106,17 @@ enum status failure_set(struct failure *failure_out, enum status status,
 	text_copy(failure_out->safe, sizeof failure_out->safe, safe != NULL ? safe : text->safe);
 	text_copy(failure_out->next, sizeof failure_out->next, next != NULL ? next : text->next);
 	return status;
+}
+
+enum status failure_set_whole(struct failure *failure_out, enum status status, const char *text)
+{
+	static const char middle[] = " Nothing was changed. ";
+	const char *at = strstr(text, middle);
+	char what[sizeof failure_out->what];
+
+	if (at == NULL || (size_t)(at - text) >= sizeof what)
+		return failure_set(failure_out, status, text, "Nothing was changed.", NULL);
+	memcpy(what, text, (size_t)(at - text));
+	what[at - text] = '\0';
+	return failure_set(failure_out, status, what, "Nothing was changed.", at + sizeof middle - 1);
 }

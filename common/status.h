@@ -17,6 +17,7 @@ enum status {
 	ST_NOMEM,       /* no memory; nothing was changed */
 	ST_IO,          /* the disk or the database refused; rolled back */
 	ST_FULL,        /* no room on the disk; rolled back */
+	ST_READONLY,    /* the disk or folder may be read and not written; rolled back */
 	ST_BUSY,        /* another program held the database too long; try again */
 	ST_CORRUPT,     /* stored data is not what we wrote */
 	ST_PROTOCOL,    /* the peer's bytes break the protocol; nothing was applied */
@@ -55,5 +56,9 @@ const struct failure *status_text(enum status status);
  * that a function can `return failure_set(...)`. failure_out may be NULL. */
 enum status failure_set(struct failure *failure_out, enum status status,
 			const char *what, const char *safe, const char *next);
+
+/* As failure_set, of a text that holds all three parts ("… Nothing was changed. …"), as triggers have them. What has
+ * no such middle is taken as what happened; nothing was changed, and what to do is the general text's. */
+enum status failure_set_whole(struct failure *failure_out, enum status status, const char *text);
 
 #endif

@@ -25,9 +25,10 @@ bool zone_known(const char *zone)
 int zone_offset_min(const char *zone, int64_t ms)
 {
 	const time_t at = (time_t)(ms / 1000);
+	const char *now = getenv("TZ");
 	struct tm local;
 
-	if (!zone_known(zone) || setenv("TZ", zone, 1) != 0)
+	if (!zone_known(zone) || ((now == NULL || strcmp(now, zone) != 0) && setenv("TZ", zone, 1) != 0))
 		return 0;
 	tzset();
 	return localtime_r(&at, &local) != NULL ? (int)(local.tm_gmtoff / 60) : 0;

@@ -1,5 +1,6 @@
 /* zone.h - the agency's time zone: how far its clocks are from UTC at a moment. Shell:
- * it reads the system's zone files (package tzdata) and is for one thread, for it sets TZ.
+ * it reads the system's zone files (package tzdata). It sets TZ where that names another
+ * zone: a process of several threads asks for its zone once before they start.
  */
 #ifndef COMMON_ZONE_H
 #define COMMON_ZONE_H

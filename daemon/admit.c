@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/conflict.h"
-#include "daemon/trial.h"
+#include "daemon/signing.h"
 
 static bool held(const struct trial *trial)
 {
@@ -218,7 +218,7 @@ static const struct kind *referred(const struct trial *trial, size_t f, struct i
 }
 
 /* Missing and of another patient are one answer. A reference to another patient's record waits for nothing: whose a
- * record is never changes. */
+ * record is never changes. Two patients who are one person name each other; only the centre writes that. */
 static enum status admit_reference(struct trial *trial, const struct kind *kind, const struct id *id)
 {
 	struct store *store = trial->in->store;
@@ -228,7 +228,7 @@ static enum status admit_reference(struct trial *trial, const struct kind *kind,
 
 	if (st == ST_NOT_FOUND)
 		return hold_missing(trial, kind, id);
-	if (st == ST_OK && !kind->is_staff && !id_equal(&patient, &trial->record->patient))
+	if (st == ST_OK && !kind->is_staff && !kind->is_patient && !id_equal(&patient, &trial->record->patient))
 		trial_hold(trial, HELD_NOT_YOURS, "it refers to a record of another patient", kind, id);
 	return st;
 }
@@ -248,6 +248,8 @@ enum status trial_admit(struct trial *trial)
 		admit_fields(trial);
 	if (st == ST_OK && !held(trial))
 		st = admit_decision(trial);
+	if (st == ST_OK && !held(trial))
+		st = signing_admit(trial);
 	for (size_t f = 0; f < change->kind->field_count && st == ST_OK && !held(trial); f++) {
 		struct id id;
 		const struct kind *kind = referred(trial, f, &id);

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "proto/limits.h"
 
 #define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
 /* Outcomes of one answer, in msgpack objects: beside a full page of records they stay within LIMIT_ITEMS_MAX. */
 #define OUTCOME_ITEMS_MAX 20000
 /* A message up to here fits its envelope however badly it compresses. */
-#define REPLY_FITS (LIMIT_BODY_MAX - ENVELOPE_ANSWER_SIZE - 4096)
+#define REPLY_FITS (LIMIT_BODY_MAX - ENVELOPE_ANSWER_FULL_SIZE - 4096)
 
 struct batch {
 	struct centre *centre;
@@ -273,7 +274,7 @@ static enum status reply_fits(struct turn *t, bool *fits_out)
 	if (t->r->reply.len <= REPLY_FITS)
 		return ST_OK;
 	buf_init(&envelope, LIMIT_BODY_MAX);
-	st = envelope_seal_answer(&envelope, t->batch->centre->deflater, &receipt, &t->batch->centre->key,
+	st = envelope_seal_answer(&envelope, t->batch->centre->deflater, &receipt, true, &t->batch->centre->key,
 				  t->r->reply.data, t->r->reply.len);
 	buf_close(&envelope);
 	*fits_out = st != ST_LIMIT;
@@ -349,6 +350,15 @@ static void keep_version(struct device *device, const char *version)
 	device->version[len] = '\0';
 }
 
+/* What a request tells of its tablet's clock. One that tells nothing leaves what was known. */
+static void keep_clock(struct device *device, const struct clock_now *now, int64_t received_ms)
+{
+	if (!now->measured)
+		return;
+	device->clock_known = true;
+	device->clock_off_ms = clock_offset_at(now, received_ms);
+}
+
 static enum status keep_device(struct turn *t)
 {
 	struct store *store = t->batch->centre->store;
@@ -362,6 +372,7 @@ static enum status keep_device(struct turn *t)
 		device->schema_version = r->request.schema_version;
 		keep_version(device, r->request.health.version);
 		device->health = r->request.health;
+		keep_clock(device, &r->request.clock, r->received_ms);
 	}
 	device->health.version = device->version;
 	return store->ops->device_put(store, device);
@@ -384,22 +395,15 @@ static enum status answer_one(struct batch *b, struct centre_request *r)
 		st = keep_device(&t);
 	r->receipt.last_n = t.device.last_n;
 	r->receipt.run = t.device.run;
+	/* The reply's sequences are differences to this one, whatever the rest of the batch adds. */
+	r->receipt.seq = b->chain.seq;
+	r->receipt.chain = b->chain.head;
 	return st;
 }
 
-/* Is it the centre's own trouble (disk, memory), and nothing that the tablet did? */
-static bool is_ours(enum status st)
-{
-	return st == ST_NOMEM || st == ST_IO || st == ST_FULL || st == ST_BUSY || st == ST_CORRUPT;
-}
-
-/* The general texts speak of the disk of whoever reads them; here it is another one. */
 static void fail(struct centre_request *r, enum status st)
 {
-	r->status = !is_ours(st) ? failure_set(&r->why, st, NULL, NULL, NULL)
-				 : failure_set(&r->why, st, "The centre can't keep anything at the moment.",
-					       "Nothing of this request was taken; what the tablet holds is safe there.",
-					       "Try again later. If it lasts, tell whoever looks after the centre.");
+	r->status = centre_trouble(&r->why, st);
 }
 
 static void answer_in_savepoint(struct batch *b, struct centre_request *r)
@@ -427,12 +431,13 @@ static void answer_in_savepoint(struct batch *b, struct centre_request *r)
 /* Sign and seal what was committed. */
 static void seal_one(struct batch *b, struct centre_request *r)
 {
+	const struct request *request = &r->request;
+	const bool known = request->expects && memcmp(request->expected_run, r->receipt.run.bytes,
+						      sizeof request->expected_run) == 0;
 	enum status st;
 
-	r->receipt.seq = b->chain.seq;
-	r->receipt.chain = b->chain.head;
 	buf_reset(&r->answer);
-	st = envelope_seal_answer(&r->answer, b->centre->deflater, &r->receipt, &b->centre->key, r->reply.data,
+	st = envelope_seal_answer(&r->answer, b->centre->deflater, &r->receipt, !known, &b->centre->key, r->reply.data,
 				  r->reply.len);
 	if (st != ST_OK)
 		fail(r, st);

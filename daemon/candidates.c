@@ -78,6 +78,23 @@ static void moment_write(struct buf *buf, const char *key, int64_t ms)
 	text_write(buf, key, text);
 }
 
+static void spots_write(struct buf *buf, const struct candidate *candidate)
+{
+	const char *separator = ",\"spots\":[";
+
+	for (size_t i = 0; i < candidate->spot_count; i++) {
+		const struct text_spot *spot = &candidate->spots[i];
+
+		buf_printf(buf, "%s{\"at\":%" PRIu32 ",\"len\":%" PRIu32 ",\"other_at\":%" PRIu32 ",\"other_len\":%" PRIu32
+				",\"stands\":", separator, spot->at, spot->len, spot->other_at, spot->other_len);
+		buf_add_json(buf, candidate->stands.at + spot->at, spot->len);
+		buf_add_str(buf, "}");
+		separator = ",";
+	}
+	if (candidate->spot_count > 0)
+		buf_add_str(buf, "]");
+}
+
 void candidate_write(struct buf *buf, const struct target *target, unsigned n, const struct candidate *candidate)
 {
 	buf_printf(buf, "{\"n\":%u,\"seq\":\"%" PRIu64 "\",\"values\":", n, candidate->seq);
@@ -90,6 +107,8 @@ void candidate_write(struct buf *buf, const struct target *target, unsigned n, c
 	text_write(buf, "device", candidate->device);
 	moment_write(buf, "from", candidate->at.lo_ms);
 	moment_write(buf, "to", candidate->at.hi_ms);
+	if (candidate->values)
+		spots_write(buf, candidate);
 	buf_add_str(buf, "}");
 }
 

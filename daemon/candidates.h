@@ -1,6 +1,6 @@
 /* candidates.h - the JSON inside conflict records, candidates and decisions (formats: conflict.h), and the small
- * steps around it. Knows what they say and how to write them, decides nothing. Private to conflict.c, decide.c
- * and the command that shows them (cmd_conflict.c). Store ring.
+ * steps around it. Knows what they say and how to write them, decides nothing. Private to conflict.c, decide.c,
+ * addenda.c, words.c and the command that shows them (cmd_conflict.c). Store ring.
  */
 #ifndef DAEMON_CANDIDATES_H
 #define DAEMON_CANDIDATES_H
@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "common/buf.h"
+#include "common/text.h"
 #include "daemon/intake.h"
 
 /* What a conflict is about. */
@@ -29,6 +30,9 @@ struct candidate {
 	uint64_t seq;
 	struct interval at;
 	const struct row *values; /* NULL = left out */
+	const struct text_spot *spots; /* of text merged by words: where it differs from `stands` */
+	size_t spot_count;
+	struct text stands;       /* what stood beside it when it came */
 };
 
 /* {"n":…} of one candidate; {"field":…} of a group. */

@@ -84,6 +84,31 @@ enum status centre_start(struct centre *centre)
 	return begin_epoch(centre, NULL, NULL);
 }
 
+/* --- what went wrong, to a tablet -------------------------------------------------- */
+
+bool centre_is_ours(enum status st)
+{
+	return st == ST_NOMEM || st == ST_IO || st == ST_FULL || st == ST_READONLY || st == ST_BUSY || st == ST_CORRUPT;
+}
+
+enum status centre_trouble(struct failure *why, enum status st)
+{
+	if (st == ST_PROTOCOL)
+		return failure_set(why, st, "The centre could not read this tablet's request.", NULL,
+				   "Try again; if it stays so, update the older of the two programs.");
+	if (st == ST_LIMIT)
+		return failure_set(why, st, "The request is larger than the centre takes.", "Nothing of it was taken.",
+				   "Send less in one request.");
+	if (st == ST_UNKNOWN)
+		return failure_set(why, st, "The centre does not speak this tablet's version of the wire.",
+				   "Nothing of it was taken.", "Update the older of the two programs.");
+	if (!centre_is_ours(st))
+		return failure_set(why, st, NULL, NULL, NULL);
+	return failure_set(why, st, "The centre can't keep anything at the moment.",
+			   "Nothing of this request was taken; what the tablet holds is safe there.",
+			   "Try again later. If it lasts, tell whoever looks after the centre.");
+}
+
 /* --- preparing a request ---------------------------------------------------------- */
 
 static enum status read_device(struct centre *centre, uint32_t number, struct device *device)
@@ -136,7 +161,7 @@ void centre_prepare(struct centre *centre, struct centre_request *request)
 		(void)failure_set(&request->why, ST_REFUSED, "This tablet has been withdrawn from use.",
 				  "Everything you wrote is saved on the tablet.", "Ask your administrator.");
 	else
-		(void)failure_set(&request->why, request->status, NULL, NULL, NULL);
+		(void)centre_trouble(&request->why, request->status);
 }
 
 void centre_request_close(struct centre_request *request)

@@ -70,6 +70,13 @@ struct centre_request {
 void centre_prepare(struct centre *centre, struct centre_request *request);
 void centre_request_close(struct centre_request *request); /* all but `answer` */
 
+/* Is it the centre's own trouble (disk, memory), and nothing that the tablet did? */
+bool centre_is_ours(enum status st);
+
+/* As failure_set, in words for a tablet: the general texts speak of the disk and the input of whoever reads them, and
+ * these are the centre's and the tablet program's. Returns st. */
+enum status centre_trouble(struct failure *why, enum status st);
+
 /* Answer count prepared requests in one transaction. A request that fails keeps its
  * own status and leaves no trace; if BEGIN or COMMIT fails all of them fail with its
  * status and nothing was changed. In what order they are taken decides like arrival.

@@ -95,6 +95,25 @@ static enum status conflict_visit(void *ctx, const struct record *conflict)
 	return ST_OK;
 }
 
+/* Of a text only the sentences that differ: the rest is the same, or was merged. */
+static void print_spots(struct buf *out, const json_t *spots, const struct value *value)
+{
+	for (size_t i = 0; i < json_array_size(spots); i++) {
+		const json_t *spot = json_array_get(spots, i);
+		const char *stands = json_string_value(json_object_get(spot, "stands"));
+		const json_int_t at = json_integer_value(json_object_get(spot, "other_at"));
+		const json_int_t len = json_integer_value(json_object_get(spot, "other_len"));
+		const bool there = len > 0 && at >= 0 && value->tag == VALUE_TEXT && at + len <= (json_int_t)value->len;
+
+		buf_printf(out, "%swhere it stands as: %s\n       this one has:       ", i == 0 ? "" : "\n       ",
+			   stands != NULL && *stands != '\0' ? stands : "(nothing)");
+		if (there)
+			buf_add(out, value->text + at, (size_t)len);
+		else
+			buf_add_str(out, "(nothing)");
+	}
+}
+
 static void print_candidate(struct buf *out, struct desk *desk, const struct target *target, const json_t *one)
 {
 	const char *from = json_string_value(json_object_get(one, "from"));
@@ -106,7 +125,10 @@ static void print_candidate(struct buf *out, struct desk *desk, const struct tar
 	struct row row = { 0 };
 
 	buf_printf(out, "    %" JSON_INTEGER_FORMAT "  ", json_integer_value(json_object_get(one, "n")));
-	if (json_is_object(values) && values_read(target, values, &desk->arena, &row) == ST_OK)
+	if (json_is_array(json_object_get(one, "spots")) && json_is_object(values) &&
+	    values_read(target, values, &desk->arena, &row) == ST_OK)
+		print_spots(out, json_object_get(one, "spots"), &row.values[__builtin_ctzll(target->group->mask)]);
+	else if (json_is_object(values) && values_read(target, values, &desk->arena, &row) == ST_OK)
 		text_values(out, desk, target->kind, &row, target->group->mask);
 	else
 		buf_add_str(out, "(too long to show here, or a decision that came too late: see the record's history)");
@@ -120,6 +142,25 @@ static void print_candidate(struct buf *out, struct desk *desk, const struct tar
 		buf_add_str(out, ", ");
 		text_interval(out, &at);
 	}
+	buf_add_str(out, "\n");
+}
+
+/* What stands, in words of its own only where no candidate has it. */
+static void print_standing(struct buf *out, struct desk *desk, const struct target *target, const json_t *candidates,
+			   const struct row *standing)
+{
+	for (size_t i = 0; i < json_array_size(candidates); i++) {
+		const json_t *one = json_array_get(candidates, i), *values = json_object_get(one, "values");
+		struct row row = { 0 };
+
+		if (!json_is_object(values) || values_read(target, values, &desk->arena, &row) != ST_OK ||
+		    !row_equal(&row, standing, target->group->mask))
+			continue;
+		buf_printf(out, "    Stands now: %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(one, "n")));
+		return;
+	}
+	buf_add_str(out, "    Stands now: ");
+	text_values(out, desk, target->kind, standing, target->group->mask);
 	buf_add_str(out, "\n");
 }
 
@@ -176,10 +217,8 @@ static enum status print_conflict(struct buf *out, struct desk *desk, const stru
 	candidates = conflict_json(&list);
 	for (size_t i = 0; i < json_array_size(candidates); i++)
 		print_candidate(out, desk, &target, json_array_get(candidates, i));
+	print_standing(out, desk, &target, candidates, &standing->row);
 	json_decref(candidates);
-	buf_add_str(out, "    Stands now: ");
-	text_values(out, desk, target.kind, &standing->row, target.group->mask);
-	buf_add_str(out, "\n");
 	print_end(out, desk, conflict);
 	return ST_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 #include "daemon/serve.h"
@@ -127,6 +128,22 @@ int cmd_device_code(const struct command_line *line)
 	return desk_run(line, device_code);
 }
 
+static void cell_clock(struct table *table, const struct device *d)
+{
+	const struct clock_off off = { .ms = d->clock_off_ms };
+	char words[CLOCK_WORDS_SIZE] = "right";
+
+	if (!d->clock_known) {
+		text_cell(table, NULL);
+		text_cell(table, NULL);
+		return;
+	}
+	if (off.ms >= CLOCK_OFF_MS_MIN || off.ms <= -CLOCK_OFF_MS_MIN)
+		clock_off_words(&off, words);
+	text_cell(table, words);
+	table_number(table, d->clock_off_ms);
+}
+
 static void device_row(struct desk *desk, struct table *table, const struct device *d)
 {
 	table_number(table, d->device);
@@ -142,6 +159,7 @@ static void device_row(struct desk *desk, struct table *table, const struct devi
 		table_number(table, d->health.oldest_unsent_ms);
 	else
 		text_cell(table, NULL);
+	cell_clock(table, d);
 	text_cell(table, d->version);
 	table_number(table, d->revoked);
 	text_cell_id(table, &d->worker);
@@ -157,6 +175,8 @@ static enum status device_list(struct desk *desk)
 		{ "last_contact", "Last contact", CELL_TIME },
 		{ "pending", "Unsent then", CELL_NUMBER },
 		{ "oldest_unsent", "Oldest unsent", CELL_TIME },
+		{ "clock", "Clock", CELL_TEXT },
+		{ "clock_offset_ms", NULL, CELL_NUMBER },
 		{ "version", "Version", CELL_TEXT },
 		{ "revoked", "Revoked", CELL_BOOL },
 		{ "worker", NULL, CELL_ID },

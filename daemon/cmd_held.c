@@ -90,8 +90,12 @@ static void print_one(struct held_list *l, struct buf *out, const struct held *h
 	buf_printf(out, "\n    %s", held_reason_what(h->reason));
 	if (h->detail[0] != '\0')
 		buf_printf(out, " (%s)", h->detail);
-	buf_printf(out, "\n    Next: doorstepd held accept %" PRIu64 ", or doorstepd held return %" PRIu64 ".\n", h->seq,
-		   h->seq);
+	buf_add_str(out, "\n    Next: ");
+	if (h->reason != HELD_CLOSED)
+		buf_printf(out, "doorstepd held accept %" PRIu64 ", or doorstepd held return %" PRIu64 ".\n", h->seq, h->seq);
+	else
+		buf_printf(out, "doorstepd held return %" PRIu64 ", for nobody can accept it. Its author's next step: %s\n", h->seq,
+			   held_reason_next(h->reason));
 }
 
 static enum status held(struct desk *desk)

@@ -2,14 +2,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/closing.h"
 #include "common/moment.h"
 #include "daemon/cmd.h"
+#include "daemon/cmd_note.h"
 #include "daemon/cmd_text.h"
 #include "proto/change.h"
 
 /* One change, in desk->arena. */
 struct entry {
-	struct entry *newer;
+	struct entry *newer, *older;
 	struct history row;
 	struct change *change; /* NULL: it can't be read */
 	struct change *merged; /* what stands where it was merged; NULL = nothing was */
@@ -18,6 +21,8 @@ struct entry {
 
 struct past {
 	struct desk *desk;
+	const struct kind *kind;
+	struct id id;
 	struct entry *oldest;
 	struct buf out;
 	struct table *table; /* JSON */
@@ -58,6 +63,8 @@ static enum status entry_visit(void *ctx, const struct history *row)
 	e->change = read_change(p, &e->row.body);
 	e->merged = read_change(p, &e->row.merged);
 	e->newer = p->oldest;
+	if (p->oldest != NULL)
+		p->oldest->older = e;
 	p->oldest = e;
 	return ST_OK;
 }
@@ -95,7 +102,38 @@ static bool brings(const struct change *change, const struct group *group)
 	return false;
 }
 
+/* The newest earlier change that brought the very value which this edit brings, where another one stood between them:
+ * what it restores. NULL: none. */
+static const struct entry *restored(const struct entry *e, const struct group *group)
+{
+	bool between = false;
+
+	if (e->change->create)
+		return NULL;
+	for (const struct entry *past = e->older; past != NULL; past = past->older) {
+		if (past->change == NULL || past->row.result == OUTCOME_HELD || past->row.result == OUTCOME_RETURNED ||
+		    !brings(past->change, group))
+			continue;
+		if (row_equal(&past->change->row, &e->change->row, group->mask))
+			return between || strcmp(became_of(&past->row, group->num), "superseded") == 0 ? past : NULL;
+		between = true;
+	}
+	return NULL;
+}
+
 /* --- for people -------------------------------------------------------------------- */
+
+/* Did it sign the note, as it stands in history? */
+static bool is_signature(const struct entry *e)
+{
+	const struct kind *kind = e->change->kind;
+	const int status = strcmp(kind->name, "note") == 0 ? kind_field(kind, "status", 6) : -1;
+	const struct value *value = status >= 0 ? &e->change->row.values[status] : NULL;
+
+	return value != NULL && value->tag == VALUE_TEXT && value->len == strlen(CLOSING_SIGNED) &&
+	       memcmp(value->text, CLOSING_SIGNED, value->len) == 0 &&
+	       strcmp(became_of(&e->row, kind->groups[kind->fields[status].group].num), "accepted") == 0;
+}
 
 static const char *deed(const struct entry *e)
 {
@@ -107,7 +145,9 @@ static const char *deed(const struct entry *e)
 		return "created it";
 	if (e->change->deletes)
 		return "deleted it";
-	return e->change->restores ? "brought it back" : "changed it";
+	if (e->change->restores)
+		return "brought it back";
+	return is_signature(e) ? "signed it" : "changed it";
 }
 
 static bool is_empty(const struct change *change, const struct group *group)
@@ -123,6 +163,7 @@ static void print_group(struct past *p, const struct entry *e, const struct grou
 	const struct kind *kind = e->change->kind;
 	const char *became = became_of(&e->row, group->num);
 	const bool alone = (group->mask & (group->mask - 1)) == 0;
+	const struct entry *past;
 	size_t first = 0;
 
 	if (!brings(e->change, group) || (e->change->create && is_empty(e->change, group)))
@@ -133,6 +174,9 @@ static void print_group(struct past *p, const struct entry *e, const struct grou
 	text_values(&p->out, p->desk, kind, &e->change->row, group->mask);
 	if (!e->change->create || strcmp(became, "accepted") != 0)
 		buf_printf(&p->out, "  [%s]", became_in_words(became));
+	past = restored(e, group);
+	if (past != NULL)
+		buf_printf(&p->out, "  (the value of change %" PRIu64 " again)", past->row.seq);
 	buf_add_str(&p->out, "\n");
 	if (e->merged != NULL && brings(e->merged, group)) {
 		buf_add_str(&p->out, "      now: ");
@@ -151,7 +195,10 @@ static void print_entry(struct past *p, const struct entry *e)
 	if (row->device != 0)
 		buf_printf(out, ", change %" PRIu64, row->n);
 	buf_printf(out, ": %s\n    made ", deed(e));
-	text_interval(out, &row->at);
+	if (e->change != NULL)
+		text_edit_time(out, &row->at, &e->change->evidence);
+	else
+		text_interval(out, &row->at);
 	buf_add_str(out, ", received ");
 	text_moment(out, row->received_ms);
 	buf_add_str(out, "\n");
@@ -187,6 +234,7 @@ static void row_head(struct past *p, const struct entry *e)
 {
 	static const char *const results[] = { "accepted", "judged", "held", "returned" };
 	const struct history *row = &e->row;
+	int64_t wall_ms = 0;
 
 	table_number(p->table, (int64_t)row->seq);
 	table_number(p->table, row->device);
@@ -199,6 +247,10 @@ static void row_head(struct past *p, const struct entry *e)
 		text_cell(p->table, NULL);
 	table_number(p->table, row->at.lo_ms);
 	table_number(p->table, row->at.hi_ms);
+	if (e->change != NULL && clock_wall_ms(&e->change->evidence, &wall_ms))
+		table_number(p->table, wall_ms);
+	else
+		text_cell(p->table, NULL);
 	table_number(p->table, row->received_ms);
 	text_cell(p->table, results[row->result]);
 	text_cell(p->table, row->result == OUTCOME_HELD ? held_reason_name(row->reason) : NULL);
@@ -209,6 +261,7 @@ static void row_field(struct past *p, const struct entry *e, size_t f)
 	const struct kind *kind = e->change->kind;
 	const struct field *field = &kind->fields[f];
 	const struct group *group = &kind->groups[field->group];
+	const struct entry *past;
 
 	if (!brings(e->change, group) || (e->change->create && e->change->row.values[f].tag == VALUE_NULL))
 		return;
@@ -217,6 +270,11 @@ static void row_field(struct past *p, const struct entry *e, size_t f)
 	text_cell(p->table, field->name);
 	cell_of(p->table, field, &e->change->row.values[f]);
 	text_cell(p->table, became_of(&e->row, group->num));
+	past = restored(e, group);
+	if (past != NULL)
+		table_number(p->table, (int64_t)past->row.seq);
+	else
+		text_cell(p->table, NULL);
 }
 
 static void rows_of(struct past *p, const struct entry *e)
@@ -230,6 +288,7 @@ static void rows_of(struct past *p, const struct entry *e)
 	text_cell(p->table, e->change == NULL ? NULL : "deleted");
 	text_cell(p->table, e->change == NULL ? NULL : e->change->deletes ? "true" : "false");
 	text_cell(p->table, became_of(&e->row, SCHEMA_GROUP_DELETED));
+	text_cell(p->table, NULL);
 }
 
 static struct table *new_table(const struct command_line *line)
@@ -237,12 +296,29 @@ static struct table *new_table(const struct command_line *line)
 	static const struct table_column columns[] = {
 		{ "seq", NULL, CELL_NUMBER },	 { "device", NULL, CELL_NUMBER }, { "n", NULL, CELL_NUMBER },
 		{ "author", NULL, CELL_ID },	 { "name", NULL, CELL_TEXT },	  { "answers", NULL, CELL_NUMBER },
-		{ "made_from", NULL, CELL_TIME }, { "made_to", NULL, CELL_TIME },  { "received", NULL, CELL_TIME },
+		{ "made_from", NULL, CELL_TIME }, { "made_to", NULL, CELL_TIME },  { "tablet_clock", NULL, CELL_TIME },
+		{ "received", NULL, CELL_TIME },
 		{ "result", NULL, CELL_TEXT },	 { "reason", NULL, CELL_TEXT },	  { "group", NULL, CELL_TEXT },
 		{ "field", NULL, CELL_TEXT },	 { "value", NULL, CELL_TEXT },	  { "became", NULL, CELL_TEXT },
+		{ "restores", NULL, CELL_NUMBER },
 	};
 
 	return line->json ? table_new(line, columns, sizeof columns / sizeof columns[0]) : NULL;
+}
+
+/* What belongs to a note stands in records of its own. */
+static enum status print_note(struct past *p, const struct id *id)
+{
+	struct store *store = p->desk->centre.store;
+	struct record *note = arena_zalloc(&p->desk->arena, sizeof *note);
+	enum status st;
+
+	if (note == NULL)
+		return ST_NOMEM;
+	st = store->ops->record_get(store, schema_kind(p->desk->schema, "note", 4), id, &p->desk->arena, note);
+	if (st == ST_OK)
+		st = note_print(p->desk, note, &p->out);
+	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
 static enum status print_past(struct past *p)
@@ -258,6 +334,8 @@ static enum status print_past(struct past *p)
 	}
 	if (p->table != NULL)
 		return text_table(p->desk, p->table, st, "");
+	if (st == ST_OK && strcmp(p->kind->name, "note") == 0)
+		st = print_note(p, &p->id);
 	return st == ST_OK ? text_out(p->desk, &p->out) : st;
 }
 
@@ -265,16 +343,14 @@ static enum status history(struct desk *desk)
 {
 	struct store *store = desk->centre.store;
 	struct past p = { .desk = desk };
-	const struct kind *kind = NULL;
-	struct id id;
 	enum status st = desk_read(desk);
 
 	if (st != ST_OK)
 		return st;
 	buf_init(&p.out, TEXT_SIZE_MAX);
-	st = desk_ref(desk, desk->line->words[0], NULL, &kind, &id);
+	st = desk_ref(desk, desk->line->words[0], NULL, &p.kind, &p.id);
 	if (st == ST_OK)
-		st = store->ops->history_of(store, kind, &id, INT64_MAX, entry_visit, &p);
+		st = store->ops->history_of(store, p.kind, &p.id, INT64_MAX, entry_visit, &p);
 	if (st == ST_OK && p.oldest == NULL)
 		st = failure_set(&desk->why, ST_NOT_FOUND, "Nothing was ever written of this record.",
 				 "Nothing was changed.", "Check its name.");

@@ -2,7 +2,8 @@
  *
  * What is new is created. A group of a record that is here already is written only where
  * its imported value is another than the one that stands, and an import set that one: what
- * people wrote since stays, and is counted. That a change of device 0 was an import's is known by
+ * people wrote since stays, and is counted; and so is what would alter a closed record
+ * (common/closing.h). That a change of device 0 was an import's is known by
  * its being the record's create, or by a mark in the store ("import SEQ").
  */
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/closing.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 #include "daemon/fhir.h"
@@ -24,7 +26,8 @@ const struct option_row CMD_IMPORT_OPTIONS[] = {
 };
 
 struct counts {
-	size_t fresh, changed, same, kept; /* records; kept: groups left as people wrote them */
+	size_t fresh, changed, same; /* records */
+	size_t kept, closed;         /* groups: left as people wrote them; left because the record is closed */
 };
 
 struct importing {
@@ -58,6 +61,13 @@ static enum status import_new(struct importing *i, const struct fhir_record *rec
 static void mark_name(char out[32], uint64_t seq)
 {
 	snprintf(out, 32, "import %" PRIu64, seq);
+}
+
+/* Would it alter what stays of a closed record? */
+static bool is_closed(const struct record *record, const struct row *fresh, const struct group *group)
+{
+	return closing_is_closed(record->kind, &record->row) &&
+	       !closing_allows(record->kind, &record->row, fresh, group->mask);
 }
 
 /* Did an import set what stands in this group? */
@@ -108,6 +118,10 @@ static enum status import_again(struct importing *i, const struct fhir_record *f
 
 		if (row_equal(&fresh->row, &record->row, group->mask))
 			continue;
+		if (is_closed(record, &fresh->row, group)) {
+			i->one.closed++;
+			continue;
+		}
 		if (!record->deleted && id_equal(&record->patient, &fresh->patient))
 			st = is_imported(i, record, &record->groups[g], &imported);
 		if (imported) {
@@ -175,13 +189,16 @@ static void print_counts(const struct counts *c, const struct fhir_tally *t, con
 	       t->entries, t->taken, t->left, t->records, c->fresh, c->changed, c->same);
 	if (c->kept > 0)
 		printf("; %zu value%s kept, edited by people", c->kept, c->kept == 1 ? "" : "s");
+	if (c->closed > 0)
+		printf("; %zu value%s kept, the record is closed", c->closed, c->closed == 1 ? "" : "s");
 	printf("\n");
 }
 
 static void row_of_file(struct importing *i, const char *path, const struct fhir_tally *t, const char *error)
 {
 	const struct counts *c = &i->one;
-	const size_t numbers[] = { t->entries, t->taken, t->left, t->records, c->fresh, c->changed, c->same, c->kept };
+	const size_t numbers[] = { t->entries, t->taken, t->left, t->records, c->fresh,
+				   c->changed, c->same, c->kept, c->closed };
 
 	text_cell(i->table, path);
 	for (size_t n = 0; n < sizeof numbers / sizeof numbers[0]; n++)
@@ -224,6 +241,7 @@ static void import_one(struct importing *i, const char *path)
 		i->all.changed += i->one.changed;
 		i->all.same += i->one.same;
 		i->all.kept += i->one.kept;
+		i->all.closed += i->one.closed;
 	}
 	fhir_close(&bundle);
 }
@@ -266,7 +284,7 @@ static struct table *new_table(const struct command_line *line)
 		{ "file", NULL, CELL_TEXT },	  { "entries", NULL, CELL_NUMBER },   { "taken", NULL, CELL_NUMBER },
 		{ "left_out", NULL, CELL_NUMBER }, { "records", NULL, CELL_NUMBER },   { "new", NULL, CELL_NUMBER },
 		{ "changed", NULL, CELL_NUMBER },  { "unchanged", NULL, CELL_NUMBER }, { "kept", NULL, CELL_NUMBER },
-		{ "error", NULL, CELL_TEXT },
+		{ "closed", NULL, CELL_NUMBER },   { "error", NULL, CELL_TEXT },
 	};
 
 	return table_new(line, columns, sizeof columns / sizeof columns[0]);

@@ -78,7 +78,7 @@ static enum status write_settings(struct desk *desk, const struct settings *sett
 	if (st == ST_OK)
 		st = files_write(path, text.data, text.len, false);
 	buf_close(&text);
-	return st == ST_OK ? ST_OK
+	return st == ST_OK || st == ST_FULL ? st
 			   : failure_set(&desk->why, st, "doorstepd.conf could not be written.", NULL, NULL);
 }
 
@@ -190,9 +190,12 @@ static enum status init(struct desk *desk)
 	if (settings == NULL)
 		return ST_NOMEM;
 	st = make_settings(desk, settings);
-	if (st == ST_OK && files_make_folder(desk->folder) != ST_OK)
-		st = failure_set(&desk->why, ST_IO, "The folder could not be made.", "Nothing was made.",
-				 "Choose one that you may write to with --data.");
+	if (st == ST_OK) {
+		st = files_make_folder(desk->folder);
+		if (st != ST_OK && st != ST_FULL)
+			st = failure_set(&desk->why, st, "The folder could not be made.", "Nothing was made.",
+					 "Choose one that you may write to with --data.");
+	}
 	if (st == ST_OK)
 		st = make_keys(desk, settings, agency);
 	if (st == ST_OK)

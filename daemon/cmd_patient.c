@@ -1,5 +1,4 @@
-/* doorstepd patients, patient add, patient close. */
-#include <stdio.h>
+/* doorstepd patients, patient add. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,25 +18,12 @@ const struct option_row CMD_PATIENT_ADD_OPTIONS[] = {
 	{ NULL, NULL, NULL },
 };
 
-const struct option_row CMD_PATIENT_CLOSE_OPTIONS[] = {
-	{ "--patient", "ID", "the patient" },
-	{ "--reason", "TEXT", "why; also - or @FILE" },
-	{ "--yes", NULL, "also where tasks or visits are still open" },
-	DESK_OPTION_AS,
-	{ NULL, NULL, NULL },
-};
-
 static const struct value *field_of(const struct record *record, const char *name)
 {
 	static const struct value none;
 	const int field = kind_field(record->kind, name, strlen(name));
 
 	return field >= 0 ? &record->row.values[field] : &none;
-}
-
-static bool value_is(const struct value *value, const char *word)
-{
-	return value->tag == VALUE_TEXT && value->len == strlen(word) && memcmp(value->text, word, value->len) == 0;
 }
 
 /* --- the list ------------------------------------------------------------------ */
@@ -111,6 +97,23 @@ static bool is_found(const struct listing *l, const struct value *name, char *ro
 	       fold_contains(room, fold_text(name->text, name->len, room), l->find, l->find_len);
 }
 
+/* Whoever reads a list of people must see that two of them are one. */
+static void cell_status(struct listing *l, const struct value *status, const struct value *link)
+{
+	struct buf words;
+
+	if (l->desk->line->json || link->tag != VALUE_TEXT) {
+		text_cell_value(l->table, status);
+		return;
+	}
+	buf_init(&words, 256);
+	if (status->tag == VALUE_TEXT)
+		buf_add(&words, status->text, status->len);
+	buf_printf(&words, "%sthe same person as patient/%.*s", words.len > 0 ? ", " : "", (int)link->len, link->text);
+	table_text(l->table, buf_str(&words), words.len);
+	buf_close(&words);
+}
+
 static enum status patient_visit(void *ctx, const struct record *record)
 {
 	struct listing *l = ctx;
@@ -132,9 +135,10 @@ static enum status patient_visit(void *ctx, const struct record *record)
 		return ST_OK;
 	text_cell_value(l->table, name);
 	text_cell_value(l->table, field_of(record, "birth_date"));
-	text_cell_value(l->table, status);
+	cell_status(l, status, field_of(record, "linked_to"));
 	text_cell_value(l->table, field_of(record, "deceased"));
 	add_managers(l, &record->id);
+	text_cell_value(l->table, field_of(record, "linked_to"));
 	text_cell_id(l->table, &record->id);
 	return ST_OK;
 }
@@ -173,7 +177,8 @@ static enum status patients(struct desk *desk)
 	static const struct table_column columns[] = {
 		{ "name", "Name", CELL_TEXT },	       { "birth_date", "Born", CELL_TEXT },
 		{ "status", "Status", CELL_TEXT },     { "deceased", "Deceased", CELL_BOOL },
-		{ "care_managers", "Care managers", CELL_TEXT }, { "id", "ID", CELL_ID },
+		{ "care_managers", "Care managers", CELL_TEXT }, { "linked_to", NULL, CELL_ID },
+		{ "id", "ID", CELL_ID },
 	};
 	struct store *store = desk->centre.store;
 	struct listing l = { .desk = desk };
@@ -204,7 +209,7 @@ int cmd_patients(const struct command_line *line)
 
 /* --- add ------------------------------------------------------------------------- */
 
-static enum status print_patient(struct desk *desk, const struct id *id, const char *words)
+static enum status print_patient(struct desk *desk, const struct id *id)
 {
 	struct buf out;
 	enum status st;
@@ -215,7 +220,7 @@ static enum status print_patient(struct desk *desk, const struct id *id, const c
 		text_json_id(&out, "id", id);
 		buf_add_str(&out, "}\n");
 	} else {
-		buf_printf(&out, "%s: ", words);
+		buf_add_str(&out, "The patient is added: ");
 		text_ref(&out, schema_kind(desk->schema, "patient", 7), id);
 		buf_add_str(&out, "\n");
 	}
@@ -257,99 +262,10 @@ static enum status patient_add(struct desk *desk)
 	if (st == ST_OK)
 		st = desk_take(desk, &act, change, NULL);
 	st = desk_act_end(desk, &act, st);
-	return st == ST_OK ? print_patient(desk, &change->id, "The patient is added") : st;
+	return st == ST_OK ? print_patient(desk, &change->id) : st;
 }
 
 int cmd_patient_add(const struct command_line *line)
 {
 	return desk_run(line, patient_add);
-}
-
-/* --- close ----------------------------------------------------------------------- */
-
-struct unfinished {
-	size_t visits, tasks;
-};
-
-static enum status unfinished_visit(void *ctx, const struct record *record)
-{
-	struct unfinished *u = ctx;
-	const struct value *status = field_of(record, "status");
-	const bool task = strcmp(record->kind->name, "task") == 0;
-
-	if (record->deleted)
-		return ST_OK;
-	if (task && (status->tag == VALUE_NULL || value_is(status, "open") || value_is(status, "in-progress")))
-		u->tasks++;
-	if (!task && (value_is(status, "planned") || value_is(status, "in-progress")))
-		u->visits++;
-	return ST_OK;
-}
-
-static enum status check_unfinished(struct desk *desk, const struct id *patient)
-{
-	struct store *store = desk->centre.store;
-	struct unfinished u = { 0 };
-	char what[160];
-	enum status st;
-
-	st = store->ops->record_each(store, schema_kind(desk->schema, "task", 4), patient, unfinished_visit, &u);
-	if (st == ST_OK)
-		st = store->ops->record_each(store, schema_kind(desk->schema, "visit", 5), patient, unfinished_visit, &u);
-	if (st != ST_OK || u.tasks + u.visits == 0 || command_switch(desk->line, "--yes"))
-		return st;
-	snprintf(what, sizeof what, "This patient still has %zu open task%s and %zu planned or running visit%s.", u.tasks,
-		 u.tasks == 1 ? "" : "s", u.visits, u.visits == 1 ? "" : "s");
-	return failure_set(&desk->why, ST_REFUSED, what, "Nothing was changed.",
-			   "Finish or cancel them, or close the patient all the same with --yes.");
-}
-
-static enum status close_patient(struct desk *desk, struct centre_act *act, const struct record *record)
-{
-	const struct kind *kind = record->kind;
-	const int status = kind_field(kind, "status", 6), reason = kind_field(kind, "closed_reason", 13);
-	struct change *change = arena_zalloc(&desk->arena, sizeof *change);
-	enum status st;
-
-	if (change == NULL)
-		return ST_NOMEM;
-	if (record->deleted || value_is(&record->row.values[status], "closed"))
-		return failure_set(&desk->why, ST_REFUSED, "This patient is closed already.", "Nothing was changed.", NULL);
-	st = check_unfinished(desk, &record->id);
-	if (st != ST_OK)
-		return st;
-	change->kind = kind;
-	change->id = record->id;
-	change->group_count = 1;
-	change->groups[0].num = kind->groups[kind->fields[status].group].num;
-	change->row.values[status] = value_string("closed");
-	st = desk_value(desk, &kind->fields[reason], command_option(desk->line, "--reason"), &change->row.values[reason]);
-	return st == ST_OK ? desk_take(desk, act, change, NULL) : st;
-}
-
-static enum status patient_close(struct desk *desk)
-{
-	const char *patient = command_option(desk->line, "--patient");
-	struct record *record = arena_zalloc(&desk->arena, sizeof *record);
-	struct centre_act act;
-	enum status st;
-
-	if (record == NULL)
-		return ST_NOMEM;
-	if (patient == NULL || command_option(desk->line, "--reason") == NULL)
-		return failure_set(&desk->why, ST_USAGE, "Which patient, and why?", "Nothing was changed.",
-				   "Give --patient ID and --reason TEXT.");
-	st = desk_act_begin(desk, &act);
-	if (st != ST_OK)
-		return st;
-	st = desk_record(desk, patient, "patient", record);
-	if (st == ST_OK)
-		st = close_patient(desk, &act, record);
-	st = desk_act_end(desk, &act, st);
-	return st == ST_OK ? print_patient(desk, &record->id, "The patient is closed") : st;
-}
-
-int cmd_patient_close(const struct command_line *line)
-{
-	return desk_run(line, patient_close);
 }

@@ -2,9 +2,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/kindsql.h"
+#include "common/recurrence.h"
 #include "daemon/cmd.h"
+#include "daemon/cmd_note.h"
 #include "daemon/cmd_text.h"
+#include "daemon/cmd_visit_flags.h"
 
 #define LABEL_COLUMN 22
 
@@ -16,6 +20,7 @@ struct view {
 	struct id conflicts[SCHEMA_FIELDS_MAX];
 	bool has_conflict[SCHEMA_FIELDS_MAX];
 	struct history setter; /* of setter_seq */
+	struct change *change; /* … and what it says; NULL: it can't be read */
 	struct id author;      /* … whose value it is */
 	uint64_t setter_seq;
 };
@@ -50,6 +55,32 @@ static enum status conflict_visit(void *ctx, const struct record *conflict)
 	return ST_OK;
 }
 
+static enum status read_setter(struct view *v)
+{
+	const struct bytes *body = &v->setter.body;
+	struct change *change = arena_zalloc(&v->desk->arena, sizeof *change);
+	enum status st;
+
+	if (change == NULL)
+		return ST_NOMEM;
+	st = change_decode(v->desk->schema, body->data, body->len, &v->desk->arena, change, NULL);
+	v->change = st == ST_OK ? change : NULL;
+	return st == ST_NOMEM ? st : ST_OK;
+}
+
+/* What the tablet's clocks said when this group was set. */
+static const struct evidence *evidence_of(const struct view *v, size_t g)
+{
+	static const struct evidence none;
+
+	if (v->change == NULL)
+		return &none;
+	for (size_t i = 0; i < v->change->group_count; i++)
+		if (v->change->groups[i].num == v->record->kind->groups[g].num)
+			return &v->change->groups[i].evidence;
+	return &v->change->evidence;
+}
+
 /* Who set this group? Groups that one change set are asked for once. */
 static enum status find_setter(struct view *v, uint64_t seq)
 {
@@ -59,6 +90,8 @@ static enum status find_setter(struct view *v, uint64_t seq)
 	if (seq == v->setter_seq)
 		return ST_OK;
 	st = store->ops->history_get(store, seq, &v->desk->arena, &v->setter);
+	if (st == ST_OK)
+		st = read_setter(v);
 	if (st == ST_OK)
 		st = text_author(v->desk, &v->setter, &v->author);
 	if (st == ST_OK)
@@ -86,6 +119,18 @@ static bool is_shown(const struct view *v, size_t g)
 	return v->has_conflict[g] || r->groups[g].seq != r->created_seq || !is_empty(r, &r->kind->groups[g]);
 }
 
+/* What a visit's rule means. */
+static void print_rule(struct buf *out, const struct kind *kind, size_t f, const struct value *value)
+{
+	char words[RECURRENCE_WORDS_SIZE];
+
+	if (strcmp(kind->name, "visit") != 0 || strcmp(kind->fields[f].name, "recurrence") != 0 ||
+	    value->tag != VALUE_TEXT)
+		return;
+	recurrence_say(value->text, value->len, words);
+	buf_printf(out, "  (%s)", words);
+}
+
 static void print_fields(struct view *v, size_t g)
 {
 	static const struct text_form form = { .indent = LABEL_COLUMN + 4 };
@@ -100,6 +145,7 @@ static void print_fields(struct view *v, size_t g)
 			continue;
 		buf_printf(&v->out, "  %-*s  ", LABEL_COLUMN, kind->fields[f].label);
 		text_value(&v->out, v->desk, &kind->fields[f], &r->row.values[f], &form);
+		print_rule(&v->out, kind, f, &r->row.values[f]);
 		buf_add_str(&v->out, "\n");
 	}
 	if (!v->has_conflict[g])
@@ -108,8 +154,9 @@ static void print_fields(struct view *v, size_t g)
 	buf_printf(&v->out, "  ! Open conflict: others wrote something else here. doorstepd decide conflict/%s\n", id);
 }
 
-static enum status print_setter(struct view *v, const struct group_meta *meta)
+static enum status print_setter(struct view *v, size_t g)
 {
+	const struct group_meta *meta = &v->record->groups[g];
 	const enum status st = find_setter(v, meta->seq);
 
 	if (st != ST_OK)
@@ -117,7 +164,7 @@ static enum status print_setter(struct view *v, const struct group_meta *meta)
 	buf_add_str(&v->out, "      by ");
 	text_who(&v->out, v->desk, &v->author, meta->device);
 	buf_add_str(&v->out, ", ");
-	text_interval(&v->out, &meta->at);
+	text_edit_time(&v->out, &meta->at, evidence_of(v, g));
 	buf_add_str(&v->out, meta->decided ? ", as the decision of a conflict\n" : "\n");
 	return ST_OK;
 }
@@ -125,18 +172,18 @@ static enum status print_setter(struct view *v, const struct group_meta *meta)
 static enum status print_groups(struct view *v)
 {
 	const struct record *r = v->record;
-	const struct group_meta *pending = NULL;
+	size_t pending = SIZE_MAX;
 	enum status st = ST_OK;
 
 	for (size_t g = 0; g < r->kind->group_count && st == ST_OK; g++) {
 		if (!is_shown(v, g))
 			continue;
-		if (pending != NULL && pending->seq != r->groups[g].seq)
+		if (pending != SIZE_MAX && r->groups[pending].seq != r->groups[g].seq)
 			st = print_setter(v, pending);
-		pending = &r->groups[g];
+		pending = g;
 		print_fields(v, g);
 	}
-	if (st == ST_OK && pending != NULL)
+	if (st == ST_OK && pending != SIZE_MAX)
 		st = print_setter(v, pending);
 	return st;
 }
@@ -169,6 +216,41 @@ static enum status manager_visit(void *ctx, const struct member *member)
 	else
 		buf_add_str(&v->out, name);
 	return ST_OK;
+}
+
+/* Patients who are this one by another record. */
+static enum status same_visit(void *ctx, const struct record *patient)
+{
+	struct managers *m = ctx;
+	struct view *v = m->view;
+	char id[ID_TEXT_SIZE];
+
+	id_format(&v->record->id, id);
+	if (patient->deleted || !text_is(patient, "linked_to", id, ID_TEXT_LEN))
+		return ST_OK;
+	id_format(&patient->id, id);
+	if (v->desk->line->json)
+		buf_printf(&v->out, "%s\"%s\"", m->count++ > 0 ? "," : "", id);
+	else
+		buf_printf(&v->out, "  %-*s  patient/%s\n", LABEL_COLUMN, "The same person as", id);
+	return ST_OK;
+}
+
+static enum status print_same(struct view *v)
+{
+	struct store *store = v->desk->centre.store;
+	struct managers m = { .view = v };
+	const bool json = v->desk->line->json;
+	enum status st;
+
+	if (json) {
+		text_json_key(&v->out, "linked_from");
+		buf_add_str(&v->out, "[");
+	}
+	st = store->ops->record_each(store, v->record->kind, NULL, same_visit, &m);
+	if (json)
+		buf_add_str(&v->out, "]");
+	return st;
 }
 
 static enum status print_managers(struct view *v)
@@ -222,6 +304,22 @@ static enum status print_records(struct view *v)
 	return st;
 }
 
+/* What is odd about a visit's times. */
+static enum status print_flags(struct view *v)
+{
+	const char *words = NULL;
+	struct visit_flags *flags = NULL;
+	enum status st = visit_flags_load(v->desk, &flags);
+
+	if (st == ST_OK)
+		st = visit_flags_of(v->desk, flags, &v->record->id, &words);
+	if (st == ST_OK && v->desk->line->json)
+		text_json(&v->out, "flags", words);
+	else if (st == ST_OK && words != NULL)
+		buf_printf(&v->out, "  ! This visit %s.\n", words);
+	return st;
+}
+
 /* --- for programs -------------------------------------------------------------------- */
 
 static enum status json_group(struct view *v, size_t g)
@@ -229,6 +327,7 @@ static enum status json_group(struct view *v, size_t g)
 	const struct record *r = v->record;
 	const struct group_meta *meta = &r->groups[g];
 	struct buf *out = &v->out;
+	int64_t wall_ms = 0;
 	const enum status st = find_setter(v, meta->seq);
 
 	if (st != ST_OK)
@@ -241,6 +340,10 @@ static enum status json_group(struct view *v, size_t g)
 	text_json_number(out, "device", meta->device);
 	text_json_moment(out, "from", meta->at.lo_ms);
 	text_json_moment(out, "to", meta->at.hi_ms);
+	if (clock_wall_ms(evidence_of(v, g), &wall_ms))
+		text_json_moment(out, "tablet_clock", wall_ms);
+	else
+		text_json(out, "tablet_clock", NULL);
 	text_json_bool(out, "decided", meta->decided);
 	if (v->has_conflict[g])
 		text_json_id(out, "conflict", &v->conflicts[g]);
@@ -270,9 +373,15 @@ static enum status json_record(struct view *v)
 			st = json_group(v, g);
 	buf_add_str(out, "]");
 	if (st == ST_OK && r->kind->is_patient)
+		st = print_same(v);
+	if (st == ST_OK && r->kind->is_patient)
 		st = print_managers(v);
 	if (st == ST_OK && r->kind->is_patient)
 		st = print_records(v);
+	if (st == ST_OK && strcmp(r->kind->name, "note") == 0)
+		st = note_json(v->desk, r, out);
+	if (st == ST_OK && strcmp(r->kind->name, "visit") == 0)
+		st = print_flags(v);
 	buf_add_str(out, "}\n");
 	return st;
 }
@@ -287,9 +396,15 @@ static enum status people_record(struct view *v)
 	buf_add_str(&v->out, r->deleted ? "  (deleted)\n" : "\n");
 	st = print_groups(v);
 	if (st == ST_OK && r->kind->is_patient)
+		st = print_same(v);
+	if (st == ST_OK && r->kind->is_patient)
 		st = print_managers(v);
 	if (st == ST_OK && r->kind->is_patient)
 		st = print_records(v);
+	if (st == ST_OK && strcmp(r->kind->name, "note") == 0)
+		st = note_print(v->desk, r, &v->out);
+	if (st == ST_OK && strcmp(r->kind->name, "visit") == 0)
+		st = print_flags(v);
 	return st;
 }
 

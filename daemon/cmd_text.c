@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/moment.h"
 
 /* An interval no longer than this is said by its middle. */
@@ -169,6 +170,18 @@ void text_interval(struct buf *out, const struct interval *at)
 		buf_add_str(out, " and ");
 		text_moment(out, at->hi_ms);
 	}
+}
+
+void text_edit_time(struct buf *out, const struct interval *at, const struct evidence *evidence)
+{
+	char words[CLOCK_WORDS_SIZE];
+	struct clock_off off;
+
+	text_interval(out, at);
+	if (!clock_off(evidence, at, &off))
+		return;
+	clock_off_words(&off, words);
+	buf_printf(out, " (tablet %s)", words);
 }
 
 void text_who(struct buf *out, struct desk *desk, const struct id *author, uint32_t device)

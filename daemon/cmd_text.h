@@ -37,6 +37,8 @@ void text_values(struct buf *out, struct desk *desk, const struct kind *kind, co
 
 /* "at T", "at T ± 20 s", "between A and B", "before B". */
 void text_interval(struct buf *out, const struct interval *at);
+/* The same, with "(tablet 7 min fast)" where the edit's own evidence says so. */
+void text_edit_time(struct buf *out, const struct interval *at, const struct evidence *evidence);
 /* A moment to the second. */
 void text_moment(struct buf *out, int64_t ms);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/merge.h"
 #include "daemon/candidates.h"
 
 const struct kind *conflict_kind(const struct intake *in)
@@ -198,22 +199,22 @@ static enum status candidates_join(struct intake *in, const struct target *targe
 	return st;
 }
 
-/* What stands, as the first candidate. */
-static enum status candidate_standing(struct intake *in, const struct record *record, const struct target *target,
+/* What stands, as the first candidate: the value of the change before the one that lost, also where some of that one's
+ * words were merged into it. */
+static enum status candidate_standing(struct intake *in, const struct record *record, const struct lost *lost,
 				      struct candidate *out)
 {
-	const struct group_meta *meta = &record->groups[target->group - target->kind->groups];
-	struct history row = { .seq = meta->seq, .device = meta->device };
-	enum status st = in->store->ops->history_get(in->store, meta->seq, in->arena, &row);
+	struct history row = { .seq = lost->stood->seq };
+	enum status st = in->store->ops->history_get(in->store, lost->stood->seq, in->arena, &row);
 
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
-	row.at = meta->at;
+	row.at = lost->stood->at;
 	return candidate_of(in, &row, &record->row, out);
 }
 
 static enum status conflict_new(struct intake *in, const struct record *record, const struct target *target,
-				const struct candidate *loser)
+				const struct lost *lost, const struct candidate *loser)
 {
 	struct change *change = conflict_edit(in, conflict_kind(in), &record->id);
 	char *id = arena_alloc(in->arena, ID_TEXT_SIZE);
@@ -224,7 +225,7 @@ static enum status conflict_new(struct intake *in, const struct record *record, 
 
 	if (!change || !id)
 		return ST_NOMEM;
-	st = candidate_standing(in, record, target, &standing);
+	st = candidate_standing(in, record, lost, &standing);
 	if (st == ST_OK)
 		st = candidates_join(in, target, &text, &standing, &text);
 	if (st == ST_OK)
@@ -265,7 +266,7 @@ enum status conflict_join(struct intake *in, const struct target *target, const 
 }
 
 enum status conflict_open(struct intake *in, const struct record *record, const struct group *group,
-			  const struct history *loser, const struct row *lost)
+			  const struct lost *lost)
 {
 	const struct target target = { record->kind, record->id, group };
 	struct find find = { .target = &target, .in = in };
@@ -276,11 +277,16 @@ enum status conflict_open(struct intake *in, const struct record *record, const 
 
 	if (!conflict)
 		return ST_NOMEM;
-	st = candidate_of(in, loser, lost, &candidate);
+	st = candidate_of(in, lost->row, lost->values, &candidate);
+	if (st == ST_OK && lost->spot_count > 0) {
+		candidate.spots = lost->spots;
+		candidate.spot_count = lost->spot_count;
+		candidate.stands = value_as_text(&record->row.values[__builtin_ctzll(group->mask)]);
+	}
 	if (st == ST_OK)
 		st = store->ops->record_each(store, conflict_kind(in), &record->patient, find_visit, &find);
 	if (st == ST_OK && !find.found)
-		return conflict_new(in, record, &target, &candidate);
+		return conflict_new(in, record, &target, lost, &candidate);
 	if (st == ST_OK)
 		st = store->ops->record_get(store, conflict_kind(in), &find.id, in->arena, conflict);
 	return st == ST_OK ? conflict_join(in, &target, conflict, &candidate, false) : st;

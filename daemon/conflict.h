@@ -10,11 +10,21 @@
 #ifndef DAEMON_CONFLICT_H
 #define DAEMON_CONFLICT_H
 
+#include "common/text.h"
 #include "daemon/intake.h"
 
-/* A value lost against what stands: open the conflict of (record, group), or join the open one. */
+/* A value that lost against what stands. */
+struct lost {
+	const struct history *row;     /* the change that proposed it */
+	const struct row *values;      /* as proposed; of text that was merged: what stands, with the proposed sentences */
+	const struct text_spot *spots; /* where that differs from what stands; none: as a whole */
+	size_t spot_count;
+	const struct group_meta *stood; /* of what stood before the change */
+};
+
+/* Open the conflict of (record, group), or join the open one. The record is as it stands after the change. */
 enum status conflict_open(struct intake *in, const struct record *record, const struct group *group,
-			  const struct history *loser, const struct row *lost) MUST_CHECK;
+			  const struct lost *lost) MUST_CHECK;
 
 /* A decision arrived (the conflict's group `decision` was accepted): judge it as that
  * person's change of the target; close the conflict, or, if anything moved on since

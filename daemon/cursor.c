@@ -8,26 +8,64 @@
 
 #define CURSOR_VERSION 1
 #define SEAL_SIZE 16
-#define HEAD_SIZE 29 /* version, schema version, three positions, count */
+#define NUMBER_SIZE_MAX 10
+#define HEAD_SIZE_MAX (1 + 5 * NUMBER_SIZE_MAX)
 #define FILL_SIZE 32
 #define SEAL_DOMAIN "cursor"
 
-_Static_assert(HEAD_SIZE + CURSOR_FILLS_MAX * FILL_SIZE + SEAL_SIZE <= LIMIT_CURSOR_MAX,
+_Static_assert(HEAD_SIZE_MAX + CURSOR_FILLS_MAX * FILL_SIZE + SEAL_SIZE <= LIMIT_CURSOR_MAX,
 	       "a cursor with as many fills as may be fits its limit");
 
-static void add_number(struct buf *out, uint64_t number, unsigned size)
+static void add_fixed(struct buf *out, uint64_t number)
 {
-	while (size-- > 0)
-		buf_add_byte(out, (uint8_t)(number >> (8 * size)));
+	for (unsigned shift = 64; shift > 0; shift -= 8)
+		buf_add_byte(out, (uint8_t)(number >> (shift - 8)));
 }
 
-static uint64_t read_number(const uint8_t **at, unsigned size)
+static uint64_t read_fixed(const uint8_t *at)
 {
 	uint64_t number = 0;
 
-	while (size-- > 0)
-		number = number << 8 | *(*at)++;
+	for (size_t i = 0; i < 8; i++)
+		number = number << 8 | at[i];
 	return number;
+}
+
+static void add_number(struct buf *out, uint64_t number)
+{
+	for (; number >= 0x80; number >>= 7)
+		buf_add_byte(out, (uint8_t)(number | 0x80));
+	buf_add_byte(out, (uint8_t)number);
+}
+
+/* What is left to be read; `at` is NULL once something could not be. */
+struct reading {
+	const uint8_t *at, *end;
+};
+
+static uint64_t read_number(struct reading *r)
+{
+	uint64_t number = 0;
+
+	for (unsigned shift = 0; r->at != NULL && r->at < r->end && shift < 64; shift += 7) {
+		const uint8_t byte = *r->at++;
+
+		number |= (uint64_t)(byte & 0x7f) << shift;
+		if ((byte & 0x80) == 0)
+			return number;
+	}
+	r->at = NULL;
+	return 0;
+}
+
+static uint64_t zigzag(uint64_t difference)
+{
+	return difference >> 63 ? ~(difference << 1) : difference << 1;
+}
+
+static uint64_t unzigzag(uint64_t number)
+{
+	return number & 1 ? ~(number >> 1) : number >> 1;
 }
 
 static void seal_of(uint8_t out[SEAL_SIZE], const uint8_t key[32], uint32_t device, const void *bytes, size_t len)
@@ -51,16 +89,16 @@ enum status cursor_encode(struct buf *out, const struct cursor *cursor, uint32_t
 	if (cursor->fill_count > CURSOR_FILLS_MAX)
 		return ST_LIMIT;
 	assert(cursor->complete <= cursor->position);
-	add_number(out, CURSOR_VERSION, 1);
-	add_number(out, cursor->schema_version, 2);
-	add_number(out, cursor->complete, 8);
-	add_number(out, cursor->position, 8);
-	add_number(out, cursor->scope, 8);
-	add_number(out, cursor->fill_count, 2);
+	add_number(out, CURSOR_VERSION);
+	add_number(out, cursor->schema_version);
+	add_number(out, cursor->position);
+	add_number(out, cursor->position - cursor->complete);
+	add_number(out, zigzag(cursor->position - cursor->scope));
+	add_number(out, cursor->fill_count);
 	for (size_t i = 0; i < cursor->fill_count; i++) {
 		buf_add(out, cursor->fills[i].patient.bytes, ID_SIZE);
-		add_number(out, cursor->fills[i].first, 8);
-		add_number(out, cursor->fills[i].rest, 8);
+		add_fixed(out, cursor->fills[i].first);
+		add_fixed(out, cursor->fills[i].rest);
 	}
 	if (buf_status(out) != ST_OK)
 		return buf_status(out);
@@ -69,25 +107,23 @@ enum status cursor_encode(struct buf *out, const struct cursor *cursor, uint32_t
 	return buf_status(out);
 }
 
-/* Is it sealed by us for this device, and as long as its count of fills says? */
+/* Is it sealed by us for this device? */
 static bool bytes_are_ours(const uint8_t *bytes, size_t len, uint32_t device, const uint8_t key[32])
 {
-	const uint8_t *count_at = bytes + HEAD_SIZE - 2;
 	uint8_t seal[SEAL_SIZE];
 
-	if (len < HEAD_SIZE + SEAL_SIZE || len > LIMIT_CURSOR_MAX)
+	if (len <= SEAL_SIZE || len > LIMIT_CURSOR_MAX)
 		return false;
 	seal_of(seal, key, device, bytes, len - SEAL_SIZE);
-	if (!mac_equal(seal, bytes + len - SEAL_SIZE) || bytes[0] != CURSOR_VERSION)
-		return false;
-	return len == HEAD_SIZE + SEAL_SIZE + FILL_SIZE * (size_t)read_number(&count_at, 2);
+	return mac_equal(seal, bytes + len - SEAL_SIZE) && bytes[0] == CURSOR_VERSION;
 }
 
 enum status cursor_decode(const void *bytes, size_t len, uint32_t device, const uint8_t key[32], struct arena *arena,
 			  struct cursor *cursor_out)
 {
-	const uint8_t *at = bytes;
+	struct reading r = { bytes, NULL };
 	struct cursor cursor = { 0 };
+	uint64_t schema_version, count;
 
 	if (len == 0) {
 		*cursor_out = cursor;
@@ -95,20 +131,25 @@ enum status cursor_decode(const void *bytes, size_t len, uint32_t device, const 
 	}
 	if (!bytes_are_ours(bytes, len, device, key))
 		return ST_FORGED;
-	at++;
-	cursor.schema_version = (uint16_t)read_number(&at, 2);
-	cursor.complete = read_number(&at, 8);
-	cursor.position = read_number(&at, 8);
-	cursor.scope = read_number(&at, 8);
-	cursor.fill_count = (size_t)read_number(&at, 2);
+	r.at++;
+	r.end = r.at + (len - 1 - SEAL_SIZE);
+	schema_version = read_number(&r);
+	cursor.position = read_number(&r);
+	cursor.complete = cursor.position - read_number(&r);
+	cursor.scope = cursor.position - unzigzag(read_number(&r));
+	count = read_number(&r);
+	if (r.at == NULL || schema_version > UINT16_MAX || cursor.complete > cursor.position ||
+	    count > CURSOR_FILLS_MAX || (size_t)(r.end - r.at) != count * FILL_SIZE)
+		return ST_FORGED;
+	cursor.schema_version = (uint16_t)schema_version;
+	cursor.fill_count = (size_t)count;
 	cursor.fills = arena_alloc(arena, cursor.fill_count * sizeof *cursor.fills);
 	if (cursor.fills == NULL)
 		return ST_NOMEM;
-	for (size_t i = 0; i < cursor.fill_count; i++) {
-		memcpy(cursor.fills[i].patient.bytes, at, ID_SIZE);
-		at += ID_SIZE;
-		cursor.fills[i].first = read_number(&at, 8);
-		cursor.fills[i].rest = read_number(&at, 8);
+	for (size_t i = 0; i < cursor.fill_count; i++, r.at += FILL_SIZE) {
+		memcpy(cursor.fills[i].patient.bytes, r.at, ID_SIZE);
+		cursor.fills[i].first = read_fixed(r.at + ID_SIZE);
+		cursor.fills[i].rest = read_fixed(r.at + ID_SIZE + 8);
 	}
 	*cursor_out = cursor;
 	return ST_OK;

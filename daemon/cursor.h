@@ -1,8 +1,10 @@
 /* cursor.h - where a tablet is in the feed: opaque to it, sealed by the centre.
  *
- * Bytes: 1 version (1) · 2 schema version that was fed · 8 complete · 8 position · 8 scope ·
- * 2 count of fills · per fill 16 patient, 8 first, 8 rest · 16 seal. Big-endian. The
- * seal is a keyed BLAKE2b over "cursor" with its NUL, the device's number and all
+ * Bytes: 1 version (1) · schema version that was fed · position · position less complete ·
+ * position less scope, zigzag · count of fills · per fill 16 patient, 8 first, 8 rest (big-endian) ·
+ * 16 seal. Numbers without a size are LEB128: seven bits a byte, lowest first, the eighth
+ * says that more follow; a zigzag is twice a number from 0 on, and -1 less twice a
+ * negative one. So the cursor of a tablet that has everything is small. The seal is a keyed BLAKE2b over "cursor" with its NUL, the device's number and all
  * before it, so that a forged, altered or foreign cursor is refused without a word
  * about what exists. Store ring (it needs the seal).
  *

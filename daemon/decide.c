@@ -63,6 +63,41 @@ static enum status chosen(struct intake *in, const struct target *target, const 
 	return st == ST_NOT_FOUND ? ST_INVALID : st;
 }
 
+/* A candidate of text holds what stood when it came, with its author's sentences. What others wrote elsewhere in the
+ * text since then stays: only those sentences are chosen. */
+static enum status rebase(struct intake *in, const struct target *target, const struct record *record, uint64_t seq,
+			  struct row *row)
+{
+	const size_t f = (size_t)__builtin_ctzll(target->group->mask);
+	struct row then = { 0 };
+	struct text base, now, chosen;
+	struct text_merge merge;
+	struct arena scratch;
+	size_t room;
+	void *memory;
+	enum status st = intake_value_at(in, target->kind, &target->id, target->group, seq, &then);
+
+	if (st != ST_OK)
+		return st;
+	base = value_as_text(&then.values[f]);
+	now = value_as_text(&record->row.values[f]);
+	chosen = value_as_text(&row->values[f]);
+	if (base.len > TEXT_MERGE_MAX || now.len > TEXT_MERGE_MAX || chosen.len > TEXT_MERGE_MAX)
+		return ST_OK;
+	room = text_merge_room(base.len, now.len, chosen.len);
+	arena_init(&scratch, room);
+	memory = arena_alloc(&scratch, room);
+	if (!memory)
+		return ST_NOMEM;
+	text_merge(&base, &now, &chosen, memory, room, &merge);
+	if (merge.other_len <= target->kind->fields[f].max) {
+		row->values[f] = merge.other_len > 0 ? value_text(merge.other, merge.other_len) : value_null();
+		st = trial_keep(in->arena, row, target->group->mask);
+	}
+	arena_close(&scratch);
+	return st;
+}
+
 static enum status choice_of(struct intake *in, const struct record *conflict, const struct value *text,
 			     const struct target *target, struct row *row_out)
 {
@@ -71,6 +106,24 @@ static enum status choice_of(struct intake *in, const struct record *conflict, c
 	enum status st = chosen(in, target, candidates, conflict_json(text), row_out);
 
 	json_decref(candidates);
+	return st;
+}
+
+/* The same, as it is to stand in the record now. */
+static enum status choice_now(struct intake *in, const struct record *conflict, const struct value *text,
+			      const struct target *target, const struct record *record, struct row *row_out)
+{
+	struct value list = conflict_value(conflict, "candidates");
+	json_t *candidates = conflict_json(&list), *decision = conflict_json(text);
+	const json_int_t n = json_integer_value(json_object_get(decision, "choice"));
+	const json_t *one = n > 1 ? candidate_at(candidates, (uint64_t)n) : NULL;
+	uint64_t seq = 0;
+	enum status st = choice_of(in, conflict, text, target, row_out);
+
+	if (st == ST_OK && target->group->rule == RULE_TEXT && one && candidate_seq(one, &seq))
+		st = rebase(in, target, record, seq, row_out);
+	json_decref(candidates);
+	json_decref(decision);
 	return st;
 }
 
@@ -164,7 +217,7 @@ enum status conflict_decide(struct intake *in, const struct record *conflict, co
 	if (st == ST_OK)
 		st = in->store->ops->record_get(in->store, target.kind, &target.id, in->arena, record);
 	if (st == ST_OK)
-		st = choice_of(in, conflict, &text, &target, &row);
+		st = choice_now(in, conflict, &text, &target, record, &row);
 	if (st == ST_OK)
 		st = conflict_author(in, decision, &author);
 	if (st != ST_OK)

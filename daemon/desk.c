@@ -82,6 +82,9 @@ static enum status find_by(struct desk *desk)
 	if (!account.active)
 		return failure_set(&desk->why, ST_REFUSED, "This account is no longer active.", "Nothing was changed.",
 				   "Act as somebody else with --as.");
+	if (strcmp(account.role, "care-manager") == 0)
+		return failure_set(&desk->why, ST_REFUSED, "This account is a care manager's: it may not act at the centre.",
+				   "Nothing was changed.", "Let a supervisor do it, and name the supervisor's login with --as.");
 	desk->by = account.worker;
 	desk->has_by = true;
 	return ST_OK;

@@ -4,6 +4,8 @@
 
 #include "daemon/conflict.h"
 #include "daemon/heldwork.h"
+#include "daemon/series.h"
+#include "daemon/signing.h"
 
 static bool kind_is(const struct trial *trial, const char *name)
 {
@@ -24,9 +26,13 @@ static enum status open_conflicts(struct trial *trial, const struct history *row
 	for (size_t i = 0; i < trial->ruling_count && st == ST_OK; i++) {
 		const struct ruling *ruling = &trial->rulings[i];
 
+		const struct lost lost = {
+			.row = row, .values = ruling->spot_count > 0 ? &trial->others : &trial->change->row,
+			.spots = ruling->spots, .spot_count = ruling->spot_count, .stood = &ruling->stood,
+		};
+
 		if (ruling->conflict)
-			st = conflict_open(trial->in, trial->record, &trial->record->kind->groups[ruling->index], row,
-					   &trial->change->row);
+			st = conflict_open(trial->in, trial->record, &trial->record->kind->groups[ruling->index], &lost);
 	}
 	return st;
 }
@@ -130,6 +136,10 @@ enum status effects_of(struct trial *trial, const struct history *row)
 		st = assign_author(trial, &trial->source->author);
 	if (st == ST_OK && kind_is(trial, "conflict") && !trial->change->create && decides(trial))
 		st = conflict_decide(in, trial->record, row);
+	if (st == ST_OK)
+		st = signing_effects(trial, row);
+	if (st == ST_OK)
+		st = series_effects(trial);
 	if (st == ST_OK && trial->change->create)
 		st = held_wake(in, trial->change->kind, &trial->change->id);
 	return st;

@@ -6,8 +6,8 @@
 
 #include "daemon/trial.h"
 
-/* Conflicts, membership, an assignment for the author of a patient, decisions; then notes what arrived, for
- * held_wake_all. */
+/* Conflicts, membership, an assignment for the author of a patient, decisions, what a signature brings (signing.h),
+ * visits that repeat (series.h); then notes what arrived, for held_wake_all. */
 enum status effects_of(struct trial *trial, const struct history *row) MUST_CHECK;
 
 /* A change of the centre that carries a person's decision: its groups are decided, and move even where the

@@ -164,13 +164,13 @@ enum status centre_enrol(struct centre *centre, const struct enrol_request *requ
 	enum status st = store->ops->begin_write(store);
 
 	if (st != ST_OK)
-		return failure_set(why, st, NULL, NULL, NULL);
+		return centre_trouble(why, st);
 	st = redeem(centre, request, &device, why);
 	if (st == ST_OK)
 		st = fill_answer(centre, &device, arena, &answer, why);
 	st = end(store, st, why);
 	if (st != ST_OK)
-		return st;
+		return centre_is_ours(st) ? centre_trouble(why, st) : st;
 	env_log(centre->env, LOG_NOTICE, "centre", "enrolled", "device=%" PRIu32, answer.device);
 	*answer_out = answer;
 	return ST_OK;

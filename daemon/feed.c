@@ -29,6 +29,7 @@ static enum status page_open(struct page *page, const struct feed_case *feed, co
 	enum status st;
 
 	assert(feed->theirs != NULL && feed->theirs->version <= feed->schema->version);
+	assert(records->len == 0);
 	*page = (struct page){ .feed = feed, .answer = answer, .records = records, .complete = cursor->complete,
 			       .bytes_max = bytes_max(feed->budget) };
 	arena_init(&page->scratch, SCRATCH_MAX);
@@ -204,6 +205,8 @@ enum status feed_standing(const struct feed_case *feed, const struct cursor *cur
 	if (st == ST_OK)
 		st = walk_standing(&page, cursor);
 	if (st == ST_OK)
+		st = page_order(&page);
+	if (st == ST_OK)
 		*record_count_out = page.count;
 	arena_close(&page.scratch);
 	return st;
@@ -234,6 +237,8 @@ enum status feed_page(const struct feed_case *feed, struct cursor *cursor, struc
 	}
 	if (st == ST_OK && news_ended)
 		st = fill_walk(&page, cursor, complete, &complete_count);
+	if (st == ST_OK)
+		st = page_order(&page);
 	if (st == ST_OK) {
 		answer->complete = complete;
 		answer->complete_count = complete_count;

@@ -46,9 +46,9 @@ struct feed_case {
 	size_t taken_count;
 };
 
-/* Reads *cursor, appends records to `records` (answer_record_encode; answer->received_ms and
+/* Reads *cursor, writes records to `records` (answer_record_encode; answer->received_ms and
  * base_seq are set), sets let_go, filling, complete, more of the answer, and *cursor to the next one.
- * Lists and fills live in the arena. ST_STEP_BACK: the cursor is ahead of now_seq; nothing was
+ * Records stand by kind. `records` is empty before. Lists and fills live in the arena. ST_STEP_BACK: the cursor is ahead of now_seq; nothing was
  * written. ST_LIMIT: more patients to fill than a cursor holds. */
 enum status feed_page(const struct feed_case *feed, struct cursor *cursor, struct answer *answer,
 		      struct buf *records, size_t *record_count_out) MUST_CHECK;

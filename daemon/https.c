@@ -22,7 +22,7 @@
 #define JSON_TYPE "application/json"
 #define ENROL_BODY_MAX 4096
 #define CONNECTION_MEMORY (LIMIT_HEADERS_MAX + 8 * 1024)
-#define RETRY_AFTER "5"
+#define RETRY_AFTER_S 5
 
 enum route { ROUTE_NONE, ROUTE_SYNC, ROUTE_CENTRE, ROUTE_ENROL, ROUTE_HEALTH };
 
@@ -97,6 +97,7 @@ static unsigned http_code(enum status status)
 	case ST_NOMEM:
 	case ST_IO:
 	case ST_FULL:
+	case ST_READONLY:
 	case ST_BUSY:
 	case ST_CORRUPT:
 	case ST_STEP_BACK:
@@ -107,6 +108,18 @@ static unsigned http_code(enum status status)
 		break;
 	}
 	return MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* When it is worth coming back, with the codes that say "later". */
+static bool add_wait(struct MHD_Response *response, unsigned code)
+{
+	char seconds[16];
+
+	if (code != MHD_HTTP_SERVICE_UNAVAILABLE && code != MHD_HTTP_TOO_MANY_REQUESTS)
+		return true;
+	snprintf(seconds, sizeof seconds, "%d",
+		 code == MHD_HTTP_TOO_MANY_REQUESTS ? (int)(GATE_WINDOW_MS / 1000) : RETRY_AFTER_S);
+	return MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds) == MHD_YES;
 }
 
 static enum MHD_Result send_bytes(struct MHD_Connection *c, unsigned code, const char *type,
@@ -121,9 +134,7 @@ static enum MHD_Result send_bytes(struct MHD_Connection *c, unsigned code, const
 		return MHD_NO;
 	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
 	    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
-	    (code != MHD_HTTP_SERVICE_UNAVAILABLE && code != MHD_HTTP_TOO_MANY_REQUESTS
-		     ? true
-		     : MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER) == MHD_YES))
+	    add_wait(response, code))
 		result = MHD_queue_response(c, code, response);
 	MHD_destroy_response(response);
 	return result;
@@ -250,14 +261,15 @@ static void enrol_work(struct centre *centre, void *ctx)
 	buf_init(&x->answer, ENROL_BODY_MAX);
 	st = enrol_request_decode(x->body.data, x->body.len, &arena, &request);
 	if (st != ST_OK)
-		failure_set(&x->why, st, NULL, NULL, NULL);
+		centre_trouble(&x->why, st);
 	else
 		st = centre_enrol(centre, &request, &arena, &answer, &x->why);
 	if (st == ST_OK)
 		st = enrol_answer_encode(&x->answer, &answer);
 	arena_close(&arena);
 	x->code = http_code(st);
-	gate_tell(&x->https->gate, x->connection, st == ST_OK);
+	/* A full disk of ours is nobody's guessing at codes. */
+	gate_tell(&x->https->gate, x->connection, st == ST_OK || centre_is_ours(st));
 }
 
 static enum MHD_Result hand_over(struct exchange *x, struct centre_request *request,

@@ -10,7 +10,8 @@
  * What a change brings about is done in the same transaction as changes of device 0:
  * a conflict record opened or extended; membership after an assignment; an
  * assignment for the author of a patient created on a tablet; the judgement of a
- * decision; held changes that waited for it judged again.
+ * decision; addenda to a note that is signed, and its status; held changes that waited
+ * for it judged again.
  */
 #ifndef DAEMON_INTAKE_H
 #define DAEMON_INTAKE_H

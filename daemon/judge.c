@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "daemon/trial.h"
+#include "daemon/signing.h"
 
 /* How many own numbers a base is followed through; beyond, it is not known any more. */
 #define BASE_STEPS_MAX 1000
@@ -19,6 +19,7 @@ struct base {
 	bool known;
 	uint64_t seq;  /* the author had seen all of the group up to here */
 	bool sent;     /* what was started from is what the author sent, in row */
+	struct version below; /* … and what that was started from */
 	struct row row;
 };
 
@@ -188,6 +189,10 @@ static enum status base_step(const struct trial *trial, uint8_t num, struct vers
 	    (!mark || change->create)) {
 		*base = (struct base){ .known = true, .seq = row.seq, .sent = verdict == GROUP_MERGED };
 		base->row = change->row;
+		base->below = own_base(change, num);
+		/* A number of another tablet's is none of this one's. */
+		if (device != trial->source->device && base->below.tag == VERSION_OWN)
+			base->below.tag = VERSION_NONE;
 		next.tag = VERSION_SEQ;
 		next.seq = row.seq;
 	} else if (st == ST_OK) {
@@ -226,6 +231,19 @@ static enum status base_resolve(const struct trial *trial, uint8_t num, uint64_t
 	if (st == ST_OK && base_out->sent)
 		st = trial_keep(trial->in->arena, &base_out->row, mask);
 	arena_close(&arena);
+	return st;
+}
+
+/* How far had the author seen what others wrote in the group? Where it starts from an own change that was merged: as far
+ * as for that one, for the merge was not seen. */
+static enum status seen_up_to(const struct trial *trial, uint8_t num, const struct base *base, uint64_t *out)
+{
+	struct base at = *base;
+	enum status st = ST_OK;
+
+	for (size_t step = 0; step < BASE_STEPS_MAX && st == ST_OK && at.sent; step++)
+		st = base_resolve(trial, num, 0, at.below, &at);
+	*out = at.known && !at.sent ? at.seq : 0;
 	return st;
 }
 
@@ -282,28 +300,55 @@ static enum status base_row(const struct trial *trial, const struct group *group
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-/* The rule's word; a merged value goes into trial->merged. */
-static enum status rule_on(struct trial *trial, struct merge_case *c, struct judgement *judgement)
+/* What the rule made, out of its own memory into the trial's. */
+static enum status keep_made(struct trial *trial, const struct merge_case *c, const struct merge_out *out,
+			     const struct judgement *judgement, struct ruling *ruling)
 {
-	struct merge_out out = { .room = 16 };
-	enum status st;
+	struct arena *arena = trial->in->arena;
+	const uint64_t mask = c->group->mask;
+	struct row other = out->other, merged = out->row;
 
-	for (size_t f = 0; f < c->kind->field_count; f++)
-		if (c->group->mask >> f & 1)
-			out.room += (size_t)c->current->values[f].len + c->proposed->values[f].len + 16;
-	out.text = arena_alloc(trial->in->arena, out.room);
-	if (!out.text)
-		return ST_NOMEM;
-	st = merge_judge(c, &out, judgement);
-	if (st != ST_OK || judgement->verdict != VERDICT_MERGED)
-		return st;
-	if (row_equal(&out.row, c->proposed, c->group->mask)) {
-		judgement->verdict = VERDICT_ACCEPTED;
-		return ST_OK;
+	if (out->spot_count > 0) {
+		ruling->spots = (const void *)arena_copy(arena, out->spots, out->spot_count * sizeof *out->spots);
+		ruling->spot_count = out->spot_count;
+		if (!ruling->spots || trial_keep(arena, &other, mask) != ST_OK)
+			return ST_NOMEM;
+		row_copy(&trial->others, &other, mask);
 	}
-	row_copy(&trial->merged, &out.row, c->group->mask);
-	trial->merged_mask |= c->group->mask;
+	if (judgement->verdict != VERDICT_MERGED)
+		return ST_OK;
+	if (trial_keep(arena, &merged, mask) != ST_OK)
+		return ST_NOMEM;
+	row_copy(&trial->merged, &merged, mask);
+	trial->merged_mask |= mask;
 	return ST_OK;
+}
+
+/* The rule's word; a merged value goes into trial->merged. started: what the author started from, NULL where that is
+ * not known; the record's own row where nothing has replaced it. Merging takes many times the room of what it makes. */
+static enum status rule_on(struct trial *trial, const struct group *group, const struct row *started,
+			   struct judgement *judgement, struct ruling *ruling)
+{
+	const struct row *current = &trial->record->row;
+	const struct group_meta *meta = &ruling->stood;
+	const struct merge_case c = {
+		.kind = trial->change->kind, .group = group, .base = started, .current = current,
+		.proposed = &trial->change->row, .base_is_current = started == current, .decided = meta->decided,
+		.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
+		.current_at = meta->at, .proposed_at = ruling->at,
+	};
+	struct merge_out out = { .room = merge_room(&c) };
+	struct arena scratch;
+	enum status st = ST_NOMEM;
+
+	arena_init(&scratch, out.room);
+	out.text = arena_alloc(&scratch, out.room);
+	if (out.text)
+		st = merge_judge(&c, &out, judgement);
+	if (st == ST_OK)
+		st = keep_made(trial, &c, &out, judgement, ruling);
+	arena_close(&scratch);
+	return st;
 }
 
 static void rule_moves(const struct trial *trial, const struct group *group, const struct group_meta *meta,
@@ -334,7 +379,8 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	if (st != ST_OK)
 		return st;
 	seen = meta->seq == 0 || (base.known && !base.sent && meta->seq <= base.seq);
-	*ruling = (struct ruling){ .num = group->num, .index = index, .at = edit_interval(trial, &edit->evidence) };
+	*ruling = (struct ruling){ .num = group->num, .index = index, .stood = *meta,
+				   .at = edit_interval(trial, &edit->evidence) };
 	ruling->unseen = !(base.known && trial->record->deletion.seq <= base.seq) &&
 			 !(trial->source->device && trial->record->deletion.device == trial->source->device);
 	if (!seen)
@@ -342,17 +388,10 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	/* The same value is as good as the same version, but for a decision that was not seen. */
 	if (started && !meta->decided && row_equal(started, &trial->record->row, group->mask))
 		seen = true;
-	if (st == ST_OK && !decided_already(trial, group)) {
-		struct merge_case c = {
-			.kind = kind, .group = group, .base = seen ? &trial->record->row : started,
-			.current = &trial->record->row, .proposed = &trial->change->row,
-			.base_is_current = seen, .decided = meta->decided,
-			.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
-			.current_at = meta->at, .proposed_at = ruling->at,
-		};
-
-		st = rule_on(trial, &c, &judgement);
-	}
+	if (st == ST_OK && signing_rules(trial, group, &judgement))
+		st = seen_up_to(trial, group->num, &base, &ruling->seen);
+	else if (st == ST_OK && !decided_already(trial, group))
+		st = rule_on(trial, group, seen ? &trial->record->row : started, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
 	ruling->conflict = judgement.conflict && strcmp(kind->name, "conflict") != 0;
 	if ((seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
@@ -391,7 +430,7 @@ static enum status judge_mark(const struct trial *trial, const struct change_gro
 		ruling->verdict = VERDICT_SAME;
 		return ST_OK;
 	}
-	if (deletes && overtaken(trial, &base))
+	if (deletes && (trial->closed || overtaken(trial, &base)))
 		ruling->verdict = VERDICT_SUPERSEDED;
 	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;
 	return ST_OK;
@@ -411,13 +450,13 @@ static void judge_create(struct trial *trial)
 }
 
 /* A deletion never beats an edit: one that changes something brings the record back, where its author had not seen
- * that it was deleted. */
+ * that it was deleted; a signature always does. */
 static void judge_return(struct trial *trial)
 {
 	if (!trial->record->deleted || trial->change->deletes || trial->change->restores)
 		return;
 	for (size_t i = 0; i < trial->ruling_count; i++)
-		trial->revives |= trial->rulings[i].moves && trial->rulings[i].unseen;
+		trial->revives |= trial->rulings[i].moves && (trial->rulings[i].unseen || trial->signs);
 }
 
 enum status trial_judge(struct trial *trial)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SEQ_IS_SET(seq) ((seq) != 0)
 
@@ -84,6 +85,52 @@ static bool translate(const struct schema *theirs, const struct record *record, 
 	return true;
 }
 
+/* Notes where the record of this kind stands that begins at `at` and ends the buffer. */
+static enum status note_place(struct page *page, uint8_t kind, size_t at)
+{
+	struct page_place *places = page->places;
+
+	if (page->count == page->places_room) {
+		page->places_room = page->places_room > 0 ? 2 * page->places_room : 64;
+		places = arena_alloc(page->feed->arena, page->places_room * sizeof *places);
+		if (places == NULL)
+			return ST_NOMEM;
+		if (page->count > 0)
+			memcpy(places, page->places, page->count * sizeof *places);
+		page->places = places;
+	}
+	places[page->count++] = (struct page_place){ .at = at, .len = page->records->len - at, .kind = kind };
+	return ST_OK;
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct page_place *left = a, *right = b;
+
+	if (left->kind != right->kind)
+		return left->kind < right->kind ? -1 : 1;
+	return (left->at > right->at) - (left->at < right->at);
+}
+
+enum status page_order(struct page *page)
+{
+	struct buf *records = page->records, ordered;
+
+	if (page->count < 2)
+		return ST_OK;
+	qsort(page->places, page->count, sizeof *page->places, compare_kinds);
+	buf_init(&ordered, records->size_max);
+	for (size_t i = 0; i < page->count; i++)
+		buf_add(&ordered, records->data + page->places[i].at, page->places[i].len);
+	if (buf_status(&ordered) != ST_OK) {
+		buf_close(&ordered);
+		return ST_NOMEM;
+	}
+	buf_close(records);
+	*records = ordered;
+	return ST_OK;
+}
+
 bool page_has_room(const struct page *page)
 {
 	if (page->feed->records_max != 0 && page->fed >= page->feed->records_max)
@@ -123,9 +170,8 @@ enum status page_add(struct page *page, const struct record *record, const struc
 		return ST_OK;
 	}
 	page->items = items;
-	page->count++;
 	page->fed += paid;
-	return ST_OK;
+	return note_place(page, out.kind->num, before);
 }
 
 static int compare_ids(const void *a, const void *b)

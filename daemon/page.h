@@ -11,6 +11,12 @@ struct page_sent {
 	struct id id;
 };
 
+/* Where a record stands in `records`. */
+struct page_place {
+	size_t at, len;
+	uint8_t kind;
+};
+
 struct page {
 	const struct feed_case *feed;
 	const struct answer *answer;
@@ -22,6 +28,8 @@ struct page {
 	struct page_sent *standing;  /* records sent because a change asked for them */
 	size_t standing_count;
 	size_t count;                /* records in all */
+	struct page_place *places;   /* of each; room for places_room */
+	size_t places_room;
 	size_t fed;                  /* of them by news and fills */
 	size_t items, bytes_max;
 };
@@ -40,6 +48,9 @@ struct portion page_news(const struct page *page, const struct record *record);
  * *full_out says that there was no room: nothing was written then. */
 enum status page_add(struct page *page, const struct record *record, const struct portion *portion,
 		     bool paid, bool *full_out) MUST_CHECK;
+
+/* At the end: the records by kind, each kind in the order in which they came, for so they compress best. */
+enum status page_order(struct page *page) MUST_CHECK;
 
 bool page_has_room(const struct page *page);
 bool page_is_member(const struct page *page, const struct id *patient);

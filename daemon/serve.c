@@ -15,16 +15,30 @@
 #include "common/files.h"
 #include "common/zone.h"
 #include "daemon/https.h"
+#include "daemon/renewal.h"
 #include "proto/limits.h"
 
 #define REAP_EVERY_MS 5000
 #define LOCK_WAIT_MS 1000 /* a command that has written holds it for a moment */
 #define NAME_SIZE 256
+#define RENEW_EVERY_MS (6 * INT64_C(3600000)) /* visits that repeat are planned weeks ahead */
+#define RENEW_AGAIN_MS INT64_C(600000)        /* after a failure */
 
 const struct setting_row SERVE_SETTINGS[] = {
 	{ "listen", SETTING_TEXT, "", 1, 200, "0.0.0.0:8443", "Address and port to listen at" },
 	{ "host", SETTING_WORDS, "", 0, 1000, "", "Names and addresses by which tablets reach the centre; may be repeated" },
 	{ 0 },
+};
+
+/* Planning visits that repeat, by the writer's thread. */
+struct renewing {
+	struct renewal renewal;
+	struct writer_job job;
+	struct writer_thread *writer;
+	const struct env *env;
+	bool more;           /* the writer's thread alone */
+	int64_t due_ms;      /* boot clock; the writer's thread's while `going` */
+	atomic_bool going;
 };
 
 /* All that a running centre holds; zeroed, every part can be let go. */
@@ -35,6 +49,7 @@ struct serving {
 	struct centre centre;
 	struct writer_thread writer;
 	struct https *https;
+	struct renewing renewing;
 	char agency[NAME_SIZE], database[FILES_PATH_MAX], running[FILES_PATH_MAX], port[FILES_PATH_MAX];
 	int lock, signals;
 	uint16_t listening;
@@ -75,6 +90,8 @@ static void notify(const char *text)
 
 static enum status fail_folder(struct failure *why, enum status st)
 {
+	if (st == ST_FULL || st == ST_READONLY)
+		return failure_set(why, st, NULL, NULL, NULL);
 	return failure_set(why, st, "The centre's folder can't be used.", "Nothing was changed.",
 			   "Check that the folder exists (`doorstepd init` makes it) and who may write to it.");
 }
@@ -204,12 +221,61 @@ static enum status listen_at(struct serving *s, struct failure *why)
 	return ST_OK;
 }
 
+/* --- visits that repeat --------------------------------------------------------- */
+
+static void renew_work(struct centre *centre, void *ctx)
+{
+	struct renewing *r = ctx;
+	const enum status st = renewal_step(&r->renewal, centre, &r->more);
+
+	if (st == ST_OK)
+		return;
+	r->more = false;
+	r->due_ms = r->env->boot_ms(r->env->ctx) + RENEW_AGAIN_MS;
+	env_log(r->env, LOG_WARNING, "serve", "renewal-failed", "status=%s", status_name(st));
+}
+
+/* Other jobs come between two steps. */
+static void renew_done(void *ctx)
+{
+	struct renewing *r = ctx;
+
+	if (r->more)
+		writer_submit(r->writer, &r->job);
+	else
+		atomic_store(&r->going, false);
+}
+
+static void renew_if_due(struct serving *s)
+{
+	struct renewing *r = &s->renewing;
+	const int64_t now_ms = s->options->env->boot_ms(s->options->env->ctx);
+
+	if (atomic_load(&r->going) || now_ms < r->due_ms)
+		return;
+	r->due_ms = now_ms + RENEW_EVERY_MS;
+	atomic_store(&r->going, true);
+	writer_submit(r->writer, &r->job);
+}
+
+static void renew_init(struct serving *s)
+{
+	struct renewing *r = &s->renewing;
+
+	renewal_init(&r->renewal);
+	r->writer = &s->writer;
+	r->env = s->options->env;
+	r->job = (struct writer_job){ .work = renew_work, .done = renew_done, .ctx = r };
+}
+
 static void wait_for_signal(struct serving *s)
 {
 	struct pollfd fd = { .fd = s->signals, .events = POLLIN };
 
-	while (poll(&fd, 1, REAP_EVERY_MS) <= 0 || (fd.revents & POLLIN) == 0)
+	do {
+		renew_if_due(s);
 		https_reap(s->https);
+	} while (poll(&fd, 1, REAP_EVERY_MS) <= 0 || (fd.revents & POLLIN) == 0);
 	notify("STOPPING=1");
 }
 
@@ -231,6 +297,7 @@ static void stop(struct serving *s, bool clean)
 {
 	https_stop(s->https);
 	writer_stop(&s->writer);
+	renewal_close(&s->renewing.renewal);
 	if (s->centre_open)
 		centre_close(&s->centre);
 	tls_keys_close(&s->keys);
@@ -268,6 +335,7 @@ enum status serve_run(const struct serve_options *options, struct failure *why)
 		goto out;
 	}
 	env_log(options->env, LOG_NOTICE, "serve", "start", "unclean=%d", unclean);
+	renew_init(&s);
 	st = listen_at(&s, why);
 	started = st == ST_OK;
 	if (started)

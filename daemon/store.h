@@ -126,6 +126,8 @@ struct device {
 	uint64_t last_n;       /* all of its changes up to here are taken */
 	struct digest run;     /* running digest up to last_n */
 	struct health health;  /* as last reported; version points into `version` */
+	bool clock_known;      /* its clock was measured: by then it was so far ahead of the centre's */
+	int64_t clock_off_ms;
 };
 
 struct code {

@@ -5,7 +5,7 @@
 #define ACCOUNT "SELECT worker, login, name, role, active FROM account "
 #define DEVICE                                                                                               \
 	"SELECT device, worker, name, version, public_key, revoked, enrolled_ms, seen_ms, schema_version,"   \
-	" counter, request, last_n, run, pending, oldest_unsent_ms, free_mb, battery FROM device "
+	" counter, request, last_n, run, pending, oldest_unsent_ms, free_mb, battery, clock_off_ms FROM device "
 
 /* Reads a row that the statement stands on, without ending the statement. */
 typedef enum status read_fn(sqlite3_stmt *stmt, void *out);
@@ -159,6 +159,8 @@ static enum status read_device(sqlite3_stmt *stmt, void *out)
 	device->health.free_mb = column_number(&columns);
 	device->health.battery_percent = (int)column_int(&columns);
 	device->health.version = device->version;
+	device->clock_known = sqlite3_column_type(stmt, columns.at) != SQLITE_NULL;
+	device->clock_off_ms = column_int(&columns);
 	return columns.status;
 }
 
@@ -200,6 +202,8 @@ static enum status bind_device(struct store *s, sqlite3_stmt *stmt, const struct
 	bind_int(stmt, 15, device->health.oldest_unsent_ms);
 	bind_number(stmt, 16, device->health.free_mb);
 	bind_int(stmt, 17, device->health.battery_percent);
+	if (device->clock_known)
+		bind_int(stmt, 18, device->clock_off_ms);
 	return store_run(s, stmt);
 }
 
@@ -214,8 +218,8 @@ enum status sqlite_device_put(struct store *s, struct device *device)
 	stmt = store_prepare(s,
 			     "INSERT OR REPLACE INTO device(device, worker, name, version, public_key, revoked,"
 			     " enrolled_ms, seen_ms, schema_version, counter, request, last_n, run, pending,"
-			     " oldest_unsent_ms, free_mb, battery) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-			     " ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+			     " oldest_unsent_ms, free_mb, battery, clock_off_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+			     " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 			     &st);
 	if (stmt != NULL)
 		st = bind_device(s, stmt, device, number);

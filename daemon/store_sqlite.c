@@ -48,7 +48,7 @@ static const char TABLES[] =
 	" enrolled_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, schema_version INTEGER NOT NULL,"
 	" counter INTEGER NOT NULL, request BLOB NOT NULL, last_n INTEGER NOT NULL, run BLOB NOT NULL,"
 	" pending INTEGER NOT NULL, oldest_unsent_ms INTEGER NOT NULL, free_mb INTEGER NOT NULL,"
-	" battery INTEGER NOT NULL) STRICT;"
+	" battery INTEGER NOT NULL, clock_off_ms INTEGER) STRICT;"
 	"CREATE TABLE IF NOT EXISTS code(secret BLOB NOT NULL PRIMARY KEY, worker BLOB NOT NULL,"
 	" expires_ms INTEGER NOT NULL, device INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
@@ -464,11 +464,28 @@ static enum status layout_look(struct store *s, const struct digest *layout, boo
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* Agencies made before tablets' clocks were kept. */
+static enum status device_complete(struct sqlite_store *store)
+{
+	enum status st = ST_OK;
+	bool there = false;
+	sqlite3_stmt *stmt =
+		db_prepare(&store->db, "SELECT 1 FROM pragma_table_info('device') WHERE name='clock_off_ms'", &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(&store->db, stmt, &there);
+	db_done(stmt);
+	return st != ST_OK || there ? st : db_exec(&store->db, "ALTER TABLE device ADD COLUMN clock_off_ms INTEGER");
+}
+
 static enum status layout_make(struct store *s, const struct digest *layout)
 {
 	struct sqlite_store *store = sqlite_of(s);
 	enum status st = db_exec(&store->db, TABLES);
 
+	if (st == ST_OK)
+		st = device_complete(store);
 	if (st == ST_OK)
 		st = records_layout(store);
 	if (st == ST_OK)

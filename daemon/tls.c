@@ -190,6 +190,8 @@ static enum status write_seed(const char *keys)
 
 static enum status fail_keys(struct failure *why, enum status st)
 {
+	if (st == ST_FULL || st == ST_READONLY)
+		return failure_set(why, st, NULL, NULL, NULL);
 	return st == ST_OK ? ST_OK
 			   : failure_set(why, st, "The centre's keys could not be made or read.",
 					 "No patient's record was touched.",

@@ -41,6 +41,10 @@ struct ruling {
 	bool conflict;
 	bool moves;   /* the record changes by it: a new value, the first, or a person's decision */
 	bool unseen;  /* its author had not seen the record's deletion */
+	struct group_meta stood; /* of the value that stood before; seq 0 = none */
+	const struct text_spot *spots; /* of a conflict of text: where what stands and trial->others differ */
+	size_t spot_count;             /* 0: the proposed values are what lost */
+	uint64_t seen; /* of a note's signature: its author had seen the group up to here */
 	struct interval at;
 };
 
@@ -53,12 +57,15 @@ struct trial {
 	struct change *change;  /* kind NULL: it could not be read so far */
 	struct record *record;  /* as it stands; trial_settle brings it up to date. NULL without a kind */
 	bool exists;
+	bool closed; /* so the record was when the change came (signing.h) */
+	bool signs;  /* the change is a signature of the note */
 	struct id worker_before; /* assignment: whose it was; zero = none */
 	struct hold hold;
 	struct ruling rulings[SCHEMA_FIELDS_MAX + 1]; /* in the order of group numbers */
 	size_t ruling_count;
 	bool revives;           /* an edit brings back a record whose deletion its author had not seen */
 	struct row merged;      /* values of merged groups */
+	struct row others;      /* of groups in conflict by words: what stands, with the proposed sentences */
 	uint64_t merged_mask;
 };
 

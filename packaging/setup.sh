@@ -11,7 +11,7 @@ set -eu
 # One package a line, then why. "a|b": whichever of the two this Debian has. "=12": on Debian 12 only.
 packages() {
 	cat <<'TABLE'
-gcc                      compiles everything
+gcc                      compiles everything; its gcov counts the branches that tests take
 libc6-dev                the C library's headers, which gcc only recommends
 clang                    the second opinion: warnings of a second compiler
 make                     builds and runs the tests
@@ -26,7 +26,8 @@ libgnutls28-dev          certificates, and the TLS under libmicrohttpd
 libsodium-dev            signatures, digests, sealed boxes
 libjansson-dev           JSON: import of FHIR bundles and what commands print
 libcmocka-dev            the frame of the tests in C
-universal-ctags          measures functions for the style gate
+libgit2-dev              one test holds the merge of narrative against git's; the product never links it
+universal-ctags          measures functions for the gates of style and ratchet
 cppcheck                 lint
 clang-tidy=12            lint: its version 14, which only Debian 12 has
 python3                  the end-to-end tests and the demo
@@ -52,7 +53,7 @@ other_system() {
 packaging/setup.sh: this is neither Debian 12 nor Debian 13, so nothing was installed.
 Doorstep needs, with their headers: sqlite3 3.40, zlib, msgpack-c 4.0, libcurl 7.88 (OpenSSL flavour), libmicrohttpd 0.9.75,
 gnutls 3.7, libsodium 1.0.18, jansson 2.14, all found by pkg-config; and gcc, clang, make.
-The tests also need cmocka 1.1.5, universal-ctags, cppcheck, the programs sqlite3 and openssl, and
+The tests also need cmocka 1.1.5, libgit2 1.5, universal-ctags, cppcheck, the programs sqlite3 and openssl, and
 /usr/bin/python3 with its modules msgpack and nacl.
 Install these your system's way, then run make again with DOORSTEP_SETUP=skip in the environment.
 TEXT

@@ -20,7 +20,6 @@ enum key {
 	KEY_COMPLETE,
 	KEY_NOTICES,
 	KEY_SEND_FROM,
-	KEY_BASE_SEQ,
 	KEY_WATERMARK,
 	KEY_COUNT
 };
@@ -58,19 +57,35 @@ static void write_ids(msgpack_packer *packer, uint8_t key, const struct id *ids,
 		pack_bin(packer, ids[i].bytes, ID_SIZE);
 }
 
-static void write_outcome(msgpack_packer *packer, const struct outcome *outcome, uint64_t base_seq)
+/* How many outcomes from the i-th on are one run: accepted, with numbers and sequences that ascend by one. */
+static size_t run_at(const struct answer *answer, size_t i)
+{
+	const struct outcome *first = &answer->outcomes[i];
+	size_t count = 1;
+
+	while (first->result == OUTCOME_ACCEPTED && i + count < answer->outcome_count &&
+	       first[count].result == OUTCOME_ACCEPTED && first[count].n == first->n + count &&
+	       first[count].seq == first->seq + count)
+		count++;
+	return count;
+}
+
+/* run: how many are said by this one. */
+static void write_outcome(msgpack_packer *packer, const struct outcome *outcome, size_t run, uint64_t base_seq)
 {
 	bool judged = outcome->result == OUTCOME_JUDGED, held = outcome->result == OUTCOME_HELD;
 
 	assert(outcome->n > 0 && outcome->n <= PACK_NUMBER_MAX);
 	assert(!judged || (outcome->group_count > 0 && outcome->group_count <= SCHEMA_FIELDS_MAX + 1));
 	assert(!held || (outcome->reason > HELD_NONE && outcome->reason < HELD_REASON_COUNT));
-	msgpack_pack_array(packer, OUTCOME_DETAIL + (judged ? 2 * outcome->group_count : held));
+	msgpack_pack_array(packer, OUTCOME_DETAIL + (judged ? 2 * outcome->group_count : held || run > 1));
 	msgpack_pack_uint64(packer, outcome->n);
 	msgpack_pack_uint8(packer, (uint8_t)outcome->result);
 	write_seq(packer, outcome->seq, base_seq);
 	if (held)
 		msgpack_pack_uint8(packer, (uint8_t)outcome->reason);
+	if (run > 1)
+		msgpack_pack_uint64(packer, run);
 	for (size_t i = 0; judged && i < outcome->group_count; i++) {
 		assert(i == 0 || outcome->groups[i].num > outcome->groups[i - 1].num);
 		msgpack_pack_uint8(packer, outcome->groups[i].num);
@@ -80,12 +95,16 @@ static void write_outcome(msgpack_packer *packer, const struct outcome *outcome,
 
 static void write_outcomes(msgpack_packer *packer, const struct answer *answer)
 {
-	if (answer->outcome_count == 0)
+	size_t runs = 0;
+
+	for (size_t i = 0; i < answer->outcome_count; i += run_at(answer, i))
+		runs++;
+	if (runs == 0)
 		return;
 	msgpack_pack_uint8(packer, KEY_OUTCOMES);
-	msgpack_pack_array(packer, answer->outcome_count);
-	for (size_t i = 0; i < answer->outcome_count; i++)
-		write_outcome(packer, &answer->outcomes[i], answer->base_seq);
+	msgpack_pack_array(packer, runs);
+	for (size_t i = 0; i < answer->outcome_count; i += run_at(answer, i))
+		write_outcome(packer, &answer->outcomes[i], run_at(answer, i), answer->base_seq);
 }
 
 static void write_notices(msgpack_packer *packer, const struct answer *answer)
@@ -114,7 +133,6 @@ static size_t answer_keys(const struct answer *answer, size_t record_count)
 	count += answer->complete_count != 0;
 	count += answer->notice_count != 0;
 	count += answer->send_from != 0;
-	count += answer->base_seq != 0;
 	count += answer->watermark_seq != 0;
 	return count;
 }
@@ -163,7 +181,6 @@ enum status answer_encode(struct buf *out, const struct answer *answer, const st
 	write_ids(&packer, KEY_COMPLETE, answer->complete, answer->complete_count);
 	write_notices(&packer, answer);
 	write_uint(&packer, KEY_SEND_FROM, answer->send_from);
-	write_uint(&packer, KEY_BASE_SEQ, answer->base_seq);
 	write_uint(&packer, KEY_WATERMARK, answer->watermark_seq);
 	if (out->len - before > LIMIT_INFLATED_MAX)
 		st = ST_LIMIT;
@@ -250,7 +267,9 @@ static enum status read_outcome(const msgpack_object *object, uint64_t base_seq,
 	outcome->result = (enum outcome_result)result;
 	if (outcome->result == OUTCOME_JUDGED)
 		return read_verdicts(items + OUTCOME_DETAIL, count - OUTCOME_DETAIL, arena, outcome);
-	if (outcome->result != OUTCOME_HELD)
+	if (outcome->result == OUTCOME_ACCEPTED)
+		return ST_OK; /* its detail is read by run_of */
+	if (outcome->result == OUTCOME_RETURNED)
 		return count == OUTCOME_DETAIL ? ST_OK : ST_PROTOCOL;
 	if (count != OUTCOME_DETAIL + 1 ||
 	    !pack_get_uint(&items[OUTCOME_DETAIL], HELD_REASON_COUNT - 1, &reason) || reason == HELD_NONE)
@@ -259,26 +278,79 @@ static enum status read_outcome(const msgpack_object *object, uint64_t base_seq,
 	return ST_OK;
 }
 
+/* How many outcomes this array stands for; 0: it is none. */
+static size_t run_of(const msgpack_object *object)
+{
+	const msgpack_object *items;
+	uint64_t result, run = 1;
+	size_t count;
+
+	if (!pack_get_array(object, &count, &items) || count < OUTCOME_DETAIL ||
+	    !pack_get_uint(&items[OUTCOME_RESULT], OUTCOME_RETURNED, &result))
+		return 0;
+	if (result != OUTCOME_ACCEPTED || count == OUTCOME_DETAIL)
+		return 1;
+	if (count != OUTCOME_DETAIL + 1 || !pack_get_uint(&items[OUTCOME_DETAIL], PACK_NUMBER_MAX, &run))
+		return 0;
+	return run <= OUTCOMES_MAX ? (size_t)run : OUTCOMES_MAX + 1;
+}
+
+static enum status count_outcomes(const msgpack_object *items, size_t count, size_t *total_out)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < count && total <= OUTCOMES_MAX; i++) {
+		const size_t run = run_of(&items[i]);
+
+		if (run == 0)
+			return ST_PROTOCOL;
+		total += run;
+	}
+	*total_out = total;
+	return total <= OUTCOMES_MAX ? ST_OK : ST_LIMIT;
+}
+
+/* Reads one array of the message into the outcomes it stands for. */
+static enum status read_run(const msgpack_object *object, uint64_t base_seq, struct arena *arena,
+			    struct outcome *outcomes, size_t run)
+{
+	enum status st = read_outcome(object, base_seq, arena, outcomes);
+
+	if (st == ST_OK && (outcomes->n > PACK_NUMBER_MAX - run || outcomes->seq > PACK_NUMBER_MAX - run))
+		return ST_PROTOCOL;
+	for (size_t i = 1; i < run && st == ST_OK; i++) {
+		outcomes[i] = outcomes[0];
+		outcomes[i].n += i;
+		outcomes[i].seq += i;
+	}
+	return st;
+}
+
 static enum status read_outcomes(const msgpack_object *object, struct arena *arena, struct answer *answer)
 {
 	const msgpack_object *items;
 	struct outcome *outcomes;
-	size_t count;
-	enum status st = ST_OK;
+	size_t count, total = 0, at = 0;
+	enum status st;
 
 	if (!object)
 		return ST_OK;
 	if (!pack_get_array(object, &count, &items))
 		return ST_PROTOCOL;
-	if (count > OUTCOMES_MAX)
-		return ST_LIMIT;
-	outcomes = arena_zalloc(arena, count > 0 ? count * sizeof *outcomes : 1);
+	st = count_outcomes(items, count, &total);
+	if (st != ST_OK)
+		return st;
+	outcomes = arena_zalloc(arena, total > 0 ? total * sizeof *outcomes : 1);
 	if (!outcomes)
 		return ST_NOMEM;
-	for (size_t i = 0; i < count && st == ST_OK; i++)
-		st = read_outcome(&items[i], answer->base_seq, arena, &outcomes[i]);
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		const size_t run = run_of(&items[i]);
+
+		st = read_run(&items[i], answer->base_seq, arena, &outcomes[at], run);
+		at += run;
+	}
 	answer->outcomes = outcomes;
-	answer->outcome_count = count;
+	answer->outcome_count = total;
 	return st;
 }
 
@@ -328,7 +400,6 @@ static enum status read_head(const msgpack_object *const *slots, struct answer *
 		answer->more = slots[KEY_MORE]->via.boolean;
 	}
 	if (!read_number(slots[KEY_SEND_FROM], &answer->send_from) ||
-	    !read_number(slots[KEY_BASE_SEQ], &answer->base_seq) ||
 	    !read_number(slots[KEY_WATERMARK], &answer->watermark_seq))
 		return ST_PROTOCOL;
 	if (!slots[KEY_CURSOR])
@@ -405,14 +476,15 @@ static enum status read_frame(const void *bytes, size_t len, struct pack *packs,
 	return st;
 }
 
-enum status answer_decode(const struct schema *schema, const void *bytes, size_t len, struct arena *arena,
+enum status answer_decode(const void *bytes, size_t len, uint64_t base_seq, struct arena *arena,
 			  struct answer *answer_out)
 {
 	struct pack packs[KEY_COUNT] = { { 0 } };
-	struct answer answer = { 0 };
+	struct answer answer = { .base_seq = base_seq };
 	enum status st;
 
-	(void)schema; /* records are read against it, by answer_record_decode */
+	if (base_seq > PACK_NUMBER_MAX)
+		return ST_PROTOCOL;
 	if (len > LIMIT_INFLATED_MAX)
 		return ST_LIMIT;
 	st = scan_frame(bytes, len);

@@ -9,6 +9,9 @@
 
 enum key { KEY_KIND, KEY_ID, KEY_PATIENT, KEY_FLAGS, KEY_EVIDENCE, KEY_VALUES, KEY_GROUPS, KEY_COUNT };
 
+/* Elements of evidence: at least, with offset and reading, with boot and its clock. */
+enum { EVIDENCE_LEAST = 4, EVIDENCE_OFFSET = 6, EVIDENCE_BOOT = 8 };
+
 enum { FLAG_CREATE = 1, FLAG_DELETES = 2, FLAG_RESTORES = 4, FLAG_ALL = 7 };
 
 static bool has_patient(const struct kind *kind)
@@ -19,13 +22,22 @@ static bool has_patient(const struct kind *kind)
 static bool evidence_equal(const struct evidence *a, const struct evidence *b)
 {
 	return a->heard_ms == b->heard_ms && a->elapsed_ms == b->elapsed_ms && a->slack_ms == b->slack_ms &&
-	       a->steadiness == b->steadiness;
+	       a->steadiness == b->steadiness && a->offset_ms == b->offset_ms && a->reading == b->reading &&
+	       a->boot == b->boot && a->boot_ms == b->boot_ms;
+}
+
+/* How many elements it has: what is not known is left off at the end. */
+static size_t evidence_size(const struct evidence *evidence)
+{
+	if (evidence->boot != 0)
+		return EVIDENCE_BOOT;
+	return evidence->offset_ms != 0 || evidence->reading != 0 ? EVIDENCE_OFFSET : EVIDENCE_LEAST;
 }
 
 static bool evidence_any(const struct evidence *evidence)
 {
 	return evidence->heard_ms || evidence->elapsed_ms || evidence->slack_ms ||
-	       evidence->steadiness != STEADY_UNKNOWN;
+	       evidence->steadiness != STEADY_UNKNOWN || evidence_size(evidence) > EVIDENCE_LEAST;
 }
 
 uint64_t change_mask(const struct change *change)
@@ -53,11 +65,23 @@ static unsigned flags_of(const struct change *change)
 
 static void write_evidence(msgpack_packer *packer, const struct evidence *evidence)
 {
-	msgpack_pack_array(packer, 4);
+	const size_t size = evidence_size(evidence);
+	const int64_t elapsed_ms = pack_clamp(evidence->elapsed_ms, -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX);
+
+	msgpack_pack_array(packer, size);
 	msgpack_pack_int64(packer, evidence->heard_ms);
-	msgpack_pack_int64(packer, pack_clamp(evidence->elapsed_ms, -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX));
+	msgpack_pack_int64(packer, elapsed_ms);
 	msgpack_pack_uint32(packer, evidence->slack_ms);
 	msgpack_pack_uint8(packer, (uint8_t)evidence->steadiness);
+	if (size == EVIDENCE_LEAST)
+		return;
+	assert(evidence->reading <= PACK_NUMBER_MAX);
+	msgpack_pack_int64(packer, pack_clamp(evidence->offset_ms, -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX));
+	msgpack_pack_uint64(packer, evidence->reading);
+	if (size == EVIDENCE_OFFSET)
+		return;
+	msgpack_pack_uint32(packer, evidence->boot);
+	msgpack_pack_int64(packer, pack_clamp(evidence->boot_ms, 0, PACK_ELAPSED_MAX) - elapsed_ms);
 }
 
 static void write_base(msgpack_packer *packer, const struct version *base)
@@ -218,6 +242,28 @@ static bool read_patient(const msgpack_object *object, struct change *change)
 	return pack_get_id(object, &change->patient);
 }
 
+/* The elements after the first four, of count all together. */
+static bool read_clocks(const msgpack_object *items, size_t count, struct evidence *out)
+{
+	uint64_t boot = 0;
+	int64_t boot_ms = 0;
+
+	if (count == EVIDENCE_LEAST)
+		return true;
+	if ((count != EVIDENCE_OFFSET && count != EVIDENCE_BOOT) ||
+	    !pack_get_int(&items[4], -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX, &out->offset_ms) ||
+	    !pack_get_uint(&items[5], PACK_NUMBER_MAX, &out->reading))
+		return false;
+	if (count == EVIDENCE_OFFSET)
+		return true;
+	if (!pack_get_uint(&items[6], UINT32_MAX, &boot) || boot == 0 ||
+	    !pack_get_int(&items[7], -2 * PACK_ELAPSED_MAX, 2 * PACK_ELAPSED_MAX, &boot_ms))
+		return false;
+	out->boot = (uint32_t)boot;
+	out->boot_ms = boot_ms + out->elapsed_ms;
+	return out->boot_ms >= 0 && out->boot_ms <= PACK_ELAPSED_MAX;
+}
+
 static bool read_evidence(const msgpack_object *object, struct evidence *out)
 {
 	const msgpack_object *items;
@@ -225,7 +271,7 @@ static bool read_evidence(const msgpack_object *object, struct evidence *out)
 	int64_t elapsed;
 	size_t count;
 
-	if (!pack_get_array(object, &count, &items) || count != 4)
+	if (!pack_get_array(object, &count, &items) || count < EVIDENCE_LEAST)
 		return false;
 	if (!pack_get_uint(&items[0], MOMENT_MS_MAX, &heard) ||
 	    !pack_get_int(&items[1], -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX, &elapsed) ||
@@ -238,7 +284,7 @@ static bool read_evidence(const msgpack_object *object, struct evidence *out)
 		.slack_ms = (uint32_t)slack,
 		.steadiness = (enum steadiness)steadiness,
 	};
-	return true;
+	return read_clocks(items, count, out);
 }
 
 static bool read_base(const msgpack_object *object, struct version *base)

@@ -10,8 +10,10 @@
  *               another record's patient (neither a patient nor staff)
  *   3 flags     1 create, 2 deletes (deletion mark set), 4 brings back (mark cleared);
  *               absent = 0
- *   4 evidence  [heard, elapsed, slack, steadiness] of interval.h, for all groups
- *               that bring none of their own; absent = all 0
+ *   4 evidence  of interval.h, for all groups that bring none of their own; absent = all 0.
+ *               [heard, elapsed, slack, steadiness], with more where it is known:
+ *               offset, reading; then boot, and the clock since boot less elapsed, which
+ *               stays about the same from edit to edit
  *   5 values    map field number -> value. nil, integer, text; ids as bin 16; times as the
  *               difference to `heard` of key 4 (0 where there is none). A create
  *               leaves nulls out; an edit brings every field of each of its groups;

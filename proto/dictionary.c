@@ -88,7 +88,7 @@ static const struct {
 } text_1 = { LIFE_1, CARE_1, NOTE_1 };
 
 static const struct dictionary dictionaries[] = {
-	{ (const char *)&text_1, sizeof text_1, 0xb80d5b7d },
+	{ (const char *)&text_1, sizeof text_1, 2 },
 };
 
 const struct dictionary *dictionary_newest(void)
@@ -96,10 +96,10 @@ const struct dictionary *dictionary_newest(void)
 	return &dictionaries[0];
 }
 
-const struct dictionary *dictionary_find(uint32_t adler)
+const struct dictionary *dictionary_find(uint8_t form)
 {
 	for (size_t i = 0; i < sizeof dictionaries / sizeof dictionaries[0]; i++)
-		if (dictionaries[i].adler == adler)
+		if (dictionaries[i].form == form)
 			return &dictionaries[i];
 	return NULL;
 }

@@ -14,10 +14,15 @@
 
 static const uint8_t magic_request[MAGIC_SIZE] = { 'D', 'S', 'q', 1 };
 static const uint8_t magic_answer[MAGIC_SIZE] = { 'D', 'S', 'a', 1 };
+static const uint8_t magic_answer_full[MAGIC_SIZE] = { 'D', 'S', 'A', 1 };
 
 /* Where each part of an envelope begins. */
 enum { REQUEST_DEVICE = 4, REQUEST_COUNTER = 8, REQUEST_SIGNATURE = 16 };
-enum { ANSWER_SIGNATURE = 4, ANSWER_LAST_N = 68, ANSWER_SEQ = 76, ANSWER_RUN = 84, ANSWER_CHAIN = 116 };
+enum { ANSWER_SIGNATURE = 4, ANSWER_SEQ = 68, ANSWER_CHAIN = 76, ANSWER_LAST_N = 108, ANSWER_RUN = 116 };
+
+/* The first byte of a stream; from FORM_DEFLATED + 1 on it is that of a dictionary. */
+enum { FORM_PLAIN = 0, FORM_DEFLATED = 1 };
+#define WINDOW (-15) /* of 32 KiB, and no frame around it (zlib.h) */
 
 struct deflater {
 	z_stream primed; /* never fed: copied for each message */
@@ -53,7 +58,7 @@ enum status deflater_new(struct deflater **out)
 
 	if (!deflater)
 		return ST_NOMEM;
-	if (deflateInit2(&deflater->primed, 9, Z_DEFLATED, 15, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+	if (deflateInit2(&deflater->primed, 9, Z_DEFLATED, WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(deflater);
 		return ST_NOMEM;
 	}
@@ -71,24 +76,16 @@ void deflater_free(struct deflater *deflater)
 	free(deflater);
 }
 
-/* Appends the stream of the message, of at most size_max bytes. */
+/* Appends the deflated message, of at most size bytes. ST_LIMIT: it is longer. */
 static enum status deflate_into(struct buf *out, struct deflater *deflater, const void *message, size_t len,
-				size_t size_max)
+				size_t size)
 {
 	z_stream stream;
 	uint8_t *room;
-	size_t size;
 	int code;
 
-	if (len > LIMIT_INFLATED_MAX)
-		return ST_LIMIT;
 	if (deflateCopy(&stream, &deflater->primed) != Z_OK)
 		return ST_NOMEM;
-	if (size_max > out->size_max - out->len)
-		size_max = out->size_max - out->len;
-	size = deflateBound(&stream, (uLong)len);
-	if (size > size_max)
-		size = size_max;
 	room = buf_reserve(out, size);
 	if (!room) {
 		deflateEnd(&stream);
@@ -105,17 +102,28 @@ static enum status deflate_into(struct buf *out, struct deflater *deflater, cons
 	return code == Z_STREAM_END ? ST_OK : ST_LIMIT;
 }
 
-static int inflate_step(z_stream *stream)
+/* Appends the stream of the message, of at most size_max bytes: deflated where that makes it shorter. */
+static enum status write_stream(struct buf *out, struct deflater *deflater, const void *message, size_t len,
+				size_t size_max)
 {
-	const struct dictionary *dictionary;
-	int code = inflate(stream, Z_NO_FLUSH);
+	enum status st;
+	size_t room;
 
-	if (code != Z_NEED_DICT)
-		return code;
-	dictionary = dictionary_find((uint32_t)stream->adler);
-	if (!dictionary)
-		return Z_DATA_ERROR;
-	return inflateSetDictionary(stream, (const Bytef *)dictionary->text, (uInt)dictionary->len);
+	if (len > LIMIT_INFLATED_MAX)
+		return ST_LIMIT;
+	if (size_max > out->size_max - out->len)
+		size_max = out->size_max - out->len;
+	if (size_max == 0)
+		return ST_LIMIT;
+	room = size_max - 1 < len ? size_max - 1 : len;
+	buf_add_byte(out, dictionary_newest()->form);
+	st = room > 0 ? deflate_into(out, deflater, message, len, room) : ST_LIMIT;
+	if (st != ST_LIMIT || len > size_max - 1)
+		return st;
+	out->len--;
+	buf_add_byte(out, FORM_PLAIN);
+	buf_add(out, message, len);
+	return buf_status(out);
 }
 
 /* Room for what comes next: twice what there is, up to the ceiling. At the ceiling one byte of scratch, so that a
@@ -146,7 +154,7 @@ static enum status inflate_round(struct buf *message, size_t size_max, z_stream 
 	if (st != ST_OK)
 		return st;
 	from = stream->next_out;
-	*code = inflate_step(stream);
+	*code = inflate(stream, Z_NO_FLUSH);
 	if (*code != Z_OK && *code != Z_STREAM_END)
 		return zlib_status(*code);
 	if (from != &scratch)
@@ -158,21 +166,43 @@ static enum status inflate_round(struct buf *message, size_t size_max, z_stream 
 	return ST_OK;
 }
 
-static enum status inflate_into(struct buf *message, const uint8_t *data, size_t len)
+static enum status inflate_into(struct buf *message, const uint8_t *data, size_t len,
+				const struct dictionary *dictionary, size_t size_max)
 {
-	const size_t size_max = message->size_max < LIMIT_INFLATED_MAX ? message->size_max : LIMIT_INFLATED_MAX;
 	z_stream stream = { .next_in = data, .avail_in = (uInt)len };
 	enum status st = ST_OK;
-	int code = inflateInit(&stream);
+	int code = inflateInit2(&stream, WINDOW);
 
-	if (code != Z_OK)
+	if (code == Z_OK && dictionary)
+		code = inflateSetDictionary(&stream, (const Bytef *)dictionary->text, (uInt)dictionary->len);
+	if (code != Z_OK) {
+		inflateEnd(&stream);
 		return ST_NOMEM;
-	buf_reset(message);
+	}
 	while (st == ST_OK && code != Z_STREAM_END)
 		st = inflate_round(message, size_max, &stream, &code);
 	if (st == ST_OK && stream.avail_in > 0)
 		st = ST_PROTOCOL; /* something follows the stream */
 	inflateEnd(&stream);
+	return st;
+}
+
+static enum status read_stream(struct buf *message, const uint8_t *stream, size_t len)
+{
+	const size_t size_max = message->size_max < LIMIT_INFLATED_MAX ? message->size_max : LIMIT_INFLATED_MAX;
+	const struct dictionary *dictionary = len > 0 ? dictionary_find(stream[0]) : NULL;
+	enum status st;
+
+	buf_reset(message);
+	if (len == 0 || (!dictionary && stream[0] > FORM_DEFLATED))
+		return ST_PROTOCOL;
+	if (stream[0] != FORM_PLAIN) {
+		st = inflate_into(message, stream + 1, len - 1, dictionary, size_max);
+	} else {
+		if (len - 1 <= size_max)
+			buf_add(message, stream + 1, len - 1);
+		st = len - 1 <= size_max ? buf_status(message) : ST_LIMIT;
+	}
 	if (st != ST_OK)
 		buf_reset(message);
 	return st;
@@ -206,7 +236,7 @@ enum status envelope_seal_request(struct buf *out, struct deflater *deflater, co
 	put_number(front + REQUEST_DEVICE, head->device, 4);
 	put_number(front + REQUEST_COUNTER, head->counter, 8);
 	buf_add(out, front, sizeof front);
-	st = deflate_into(out, deflater, message, len, LIMIT_BODY_MAX - sizeof front);
+	st = write_stream(out, deflater, message, len, LIMIT_BODY_MAX - sizeof front);
 	if (st == ST_OK)
 		st = buf_status(out);
 	if (st != ST_OK) {
@@ -223,9 +253,10 @@ static enum status check_frame(const uint8_t *at, size_t len, const uint8_t *mag
 {
 	if (len > LIMIT_BODY_MAX)
 		return ST_LIMIT;
-	if (len < head_size || memcmp(at, magic, MAGIC_SIZE) != 0)
+	if (len < head_size || memcmp(at, magic, MAGIC_SIZE - 1) != 0)
 		return ST_PROTOCOL;
-	return ST_OK;
+	/* Ours, of another version of the wire. */
+	return at[MAGIC_SIZE - 1] == magic[MAGIC_SIZE - 1] ? ST_OK : ST_UNKNOWN;
 }
 
 enum status envelope_peek_request(const void *bytes, size_t len, struct envelope_head *head_out)
@@ -253,7 +284,7 @@ enum status envelope_open_request(const void *bytes, size_t len, const uint8_t p
 	if (!verify_parts(at + REQUEST_SIGNATURE, public_key, "request",
 			  (const struct part[]){ { at, REQUEST_SIGNATURE }, { digest.bytes, DIGEST_SIZE } }, 2))
 		return ST_FORGED;
-	return inflate_into(message, at + ENVELOPE_REQUEST_SIZE, len - ENVELOPE_REQUEST_SIZE);
+	return read_stream(message, at + ENVELOPE_REQUEST_SIZE, len - ENVELOPE_REQUEST_SIZE);
 }
 
 /* --- answers --- */
@@ -291,38 +322,39 @@ bool receipt_verify(const struct receipt *receipt, const uint8_t public_key[PUBL
 	return verify_parts(receipt->signature, public_key, "answer", &part, 1);
 }
 
-static void write_answer_head(uint8_t *at, const struct receipt *receipt)
+static void write_answer_head(uint8_t *at, const struct receipt *receipt, bool full)
 {
-	memcpy(at, magic_answer, MAGIC_SIZE);
+	memcpy(at, full ? magic_answer_full : magic_answer, MAGIC_SIZE);
 	memcpy(at + ANSWER_SIGNATURE, receipt->signature, SIGNATURE_SIZE);
-	put_number(at + ANSWER_LAST_N, receipt->last_n, 8);
 	put_number(at + ANSWER_SEQ, receipt->seq, 8);
-	memcpy(at + ANSWER_RUN, receipt->run.bytes, DIGEST_SIZE);
 	memcpy(at + ANSWER_CHAIN, receipt->chain.bytes, DIGEST_SIZE);
+	if (!full)
+		return;
+	put_number(at + ANSWER_LAST_N, receipt->last_n, 8);
+	memcpy(at + ANSWER_RUN, receipt->run.bytes, DIGEST_SIZE);
 }
 
-enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt,
+enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt, bool full,
 				 const struct sign_key *key, const void *message, size_t len)
 {
-	const size_t before = out->len;
+	const size_t before = out->len, head = full ? ENVELOPE_ANSWER_FULL_SIZE : ENVELOPE_ANSWER_SIZE;
 	uint8_t text[RECEIPT_SIZE];
 	const struct part part = { text, sizeof text };
 	enum status st;
 
-	if (!buf_reserve(out, ENVELOPE_ANSWER_SIZE))
+	if (!buf_reserve(out, head))
 		return buf_status(out);
-	memset(out->data + before, 0, ENVELOPE_ANSWER_SIZE);
-	buf_grew(out, ENVELOPE_ANSWER_SIZE);
-	st = deflate_into(out, deflater, message, len, LIMIT_BODY_MAX - ENVELOPE_ANSWER_SIZE);
+	memset(out->data + before, 0, head);
+	buf_grew(out, head);
+	st = write_stream(out, deflater, message, len, LIMIT_BODY_MAX - head);
 	if (st != ST_OK) {
 		out->len = before;
 		return st;
 	}
-	stream_digest(&receipt->stream, out->data + before + ENVELOPE_ANSWER_SIZE,
-		      out->len - before - ENVELOPE_ANSWER_SIZE);
+	stream_digest(&receipt->stream, out->data + before + head, out->len - before - head);
 	receipt_write(receipt, text);
 	sign_parts(receipt->signature, key, "answer", &part, 1);
-	write_answer_head(out->data + before, receipt);
+	write_answer_head(out->data + before, receipt, full);
 	return ST_OK;
 }
 
@@ -330,20 +362,24 @@ enum status envelope_open_answer(const void *bytes, size_t len, const uint8_t pu
 				 struct receipt *expected, struct buf *message)
 {
 	const uint8_t *at = bytes;
-	enum status st = check_frame(at, len, magic_answer, ENVELOPE_ANSWER_SIZE);
+	const bool full = len >= MAGIC_SIZE && memcmp(at, magic_answer_full, MAGIC_SIZE - 1) == 0;
+	const size_t head = full ? ENVELOPE_ANSWER_FULL_SIZE : ENVELOPE_ANSWER_SIZE;
+	enum status st = check_frame(at, len, full ? magic_answer_full : magic_answer, head);
 	struct receipt receipt = *expected;
 
 	if (st != ST_OK)
 		return st;
 	memcpy(receipt.signature, at + ANSWER_SIGNATURE, SIGNATURE_SIZE);
-	receipt.last_n = get_number(at + ANSWER_LAST_N, 8);
 	receipt.seq = get_number(at + ANSWER_SEQ, 8);
-	memcpy(receipt.run.bytes, at + ANSWER_RUN, DIGEST_SIZE);
 	memcpy(receipt.chain.bytes, at + ANSWER_CHAIN, DIGEST_SIZE);
-	stream_digest(&receipt.stream, at + ENVELOPE_ANSWER_SIZE, len - ENVELOPE_ANSWER_SIZE);
+	if (full) {
+		receipt.last_n = get_number(at + ANSWER_LAST_N, 8);
+		memcpy(receipt.run.bytes, at + ANSWER_RUN, DIGEST_SIZE);
+	}
+	stream_digest(&receipt.stream, at + head, len - head);
 	if (!receipt_verify(&receipt, public_key))
 		return ST_FORGED;
-	st = inflate_into(message, at + ENVELOPE_ANSWER_SIZE, len - ENVELOPE_ANSWER_SIZE);
+	st = read_stream(message, at + head, len - head);
 	if (st == ST_OK)
 		*expected = receipt;
 	return st;

@@ -1,18 +1,21 @@
 /* envelope.h - the signed, compressed frame around a message (DESIGN.md section 5).
  *
- * Request:  4 magic "DSq" 0x01 · 4 device · 8 counter · 64 signature · zlib stream
- * Answer:   4 magic "DSa" 0x01 · 64 signature · 8 last n · 8 sequence · 32 running digest ·
- *           32 chain head · zlib stream
- * All integers big-endian. The zlib stream (RFC 1950) has the preset dictionary of
- * dictionary.h, level 9; its DICTID is the dictionary's version.
+ * Request:  4 magic "DSq" 0x01 · 4 device · 8 counter · 64 signature · stream
+ * Answer:   4 magic "DSa" 0x01 · 64 signature · 8 sequence · 32 chain head · stream
+ * or, with what the tablet does not know already (message.h, key 7 of a request),
+ *           4 magic "DSA" 0x01 · 64 signature · 8 sequence · 32 chain head · 8 last n ·
+ *           32 running digest · stream
+ * All integers big-endian. The stream is a byte that says its form, and the message:
+ * 0 as it is, 1 deflated (RFC 1951), 2 and up deflated with the preset dictionary of that
+ * form (dictionary.h). We write what is shorter of 0 and the newest.
  *
- * Request's signature: Ed25519 over H("request", magic, device, counter, H("stream", zlib
- * stream)) by the tablet. Answer's signature, the *receipt*: over H("answer", magic,
+ * Request's signature: Ed25519 over H("request", magic, device, counter, H("stream",
+ * stream)) by the tablet. Answer's signature, the *receipt*: over H("answer", "DSa" 0x01,
  * device, counter, request digest, last n, sequence, running digest, chain head,
- * H("stream", zlib stream)) by the centre, where request digest = H("envelope", the
+ * H("stream", stream)) by the centre, where request digest = H("envelope", the
  * whole request). Device and counter are those of the request, so that an answer to
- * any other is refused. A receipt kept without its stream (struct receipt) can be
- * verified for ever.
+ * any other is refused; last n and running digest are covered whether they travel or
+ * not. A receipt kept without its stream (struct receipt) can be verified for ever.
  *
  * Signatures are checked before anything is inflated; inflating has a ceiling and
  * must end exactly at the end of the bytes. Store ring.
@@ -29,7 +32,8 @@
 #include "common/status.h"
 
 #define ENVELOPE_REQUEST_SIZE 80 /* bytes before the stream */
-#define ENVELOPE_ANSWER_SIZE 148
+#define ENVELOPE_ANSWER_SIZE 108
+#define ENVELOPE_ANSWER_FULL_SIZE 148 /* with last n and running digest */
 
 struct envelope_head {
 	uint32_t device;
@@ -59,11 +63,11 @@ enum status envelope_seal_request(struct buf *out, struct deflater *deflater,
 				  const struct envelope_head *head, const struct sign_key *key,
 				  const void *message, size_t len) MUST_CHECK;
 
-/* Reads device and counter; checks magic and size, no signature. */
+/* Reads device and counter; checks magic and size, no signature. ST_PROTOCOL, ST_LIMIT; ST_UNKNOWN: another version. */
 enum status envelope_peek_request(const void *bytes, size_t len, struct envelope_head *head_out) MUST_CHECK;
 
 /* Verify, then inflate into message (a buf made with LIMIT_INFLATED_MAX).
- * ST_FORGED, ST_PROTOCOL, ST_LIMIT. */
+ * ST_FORGED, ST_PROTOCOL, ST_LIMIT, ST_UNKNOWN (another version of the wire). */
 enum status envelope_open_request(const void *bytes, size_t len, const uint8_t public_key[PUBLIC_KEY_SIZE],
 				  struct buf *message) MUST_CHECK;
 
@@ -71,12 +75,13 @@ enum status envelope_open_request(const void *bytes, size_t len, const uint8_t p
 void envelope_request_digest(struct digest *out, const void *bytes, size_t len);
 
 /* receipt: device, counter, request, last_n, seq, run, chain are given; stream and
- * signature are filled in. */
-enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt,
+ * signature are filled in. full: last n and running digest travel. */
+enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt, bool full,
 				 const struct sign_key *key, const void *message, size_t len) MUST_CHECK;
 
-/* expected: device, counter and request digest of the newest request; the rest is
- * filled in. ST_FORGED also where it answers another request. */
+/* expected: device, counter and request digest of the newest request, and the last n and
+ * running digest that the tablet expects; the rest is filled in, and these two where the
+ * answer brings them. ST_FORGED also where it answers another request. */
 enum status envelope_open_answer(const void *bytes, size_t len, const uint8_t public_key[PUBLIC_KEY_SIZE],
 				 struct receipt *expected, struct buf *message) MUST_CHECK;
 

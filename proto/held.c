@@ -25,6 +25,7 @@ static const struct words reasons[HELD_REASON_COUNT] = {
 	  "Ask a supervisor to make the change at the centre." },
 	{ "unreadable", "The centre could not read the change.",
 	  "Tell whoever looks after Doorstep at your agency; the centre has kept the change as it came." },
+	{ "closed", "The record had been closed.", "Mark it as entered in error and write it anew." },
 };
 
 static const struct words *words_of(enum held_reason reason)

@@ -9,7 +9,7 @@
 #define LIMIT_BODY_MAX 1048576     /* an envelope as it travels, bytes: 1 MiB */
 #define LIMIT_INFLATED_MAX 8388608 /* a message after inflating, bytes: 8 MiB */
 #define LIMIT_DEPTH_MAX 16         /* nesting of msgpack */
-#define LIMIT_ITEMS_MAX 65536      /* msgpack objects in one message */
+#define LIMIT_ITEMS_MAX 131072     /* msgpack objects in one message */
 #define LIMIT_FIELD_MAX 65536      /* one field, bytes of UTF-8: 64 KiB */
 #define LIMIT_NOTE_MAX 262144      /* one section of a note, bytes of UTF-8: 256 KiB */
 #define LIMIT_CHANGE_MAX 1048576   /* the body of one change, bytes: 1 MiB */

@@ -6,19 +6,22 @@
  * for byte; golden vectors in tests/vectors hold it. Store ring.
  *
  * Request:  0 schema version · 1 cursor (bin) · 2 changes [[n, body bin]…] ascending n ·
- *           3 held [[n, bin 8]…] · 4 clock [heard, elapsed, slack] · 5 budget ·
- *           6 health {0 pending, 1 oldest unsent ms, 2 free MB, 3 battery %, 4 version text};
+ *           3 held [[n, bin 8]…] · 4 clock [heard, elapsed, slack] or [… , offset] · 5 budget ·
+ *           6 health {0 pending, 1 oldest unsent ms, 2 free MB, 3 battery %, 4 version text} ·
+ *           7 running digest that the tablet expects (bin 8);
  *           without key 4 the clock tells nothing, without battery that is unknown
  * Answer:   0 received ms · 1 sent: difference to it · 2 cursor (bin) · 3 more (bool) ·
  *           4 outcomes [[n, result, sequence difference, detail…]…] · 5 records ·
- *             detail of judged: group number, verdict, group number, verdict, … (groups
- *             ascending); of held: the reason; else none ·
+ *             detail of accepted: none, or how many accepted changes, whose numbers and
+ *             sequences ascend by one from these, it stands for; of judged: group number,
+ *             verdict, group number, verdict, … (groups ascending); of held: the reason ·
  *           6 patients let go [bin 16…] · 7 patients now being filled [bin 16…] ·
  *           8 patients now complete [bin 16…] · 9 notices [code…] · 10 send from n ·
- *           11 base sequence for differences · 12 backup watermark
+ *           11 backup watermark. Sequences are differences to that of the envelope's head.
  * Record:   [kind, id, patient or nil, sequence difference, flags, {field: value}] ;
- *           times in values as difference to key 0; flags 1 whole, 2 deleted.
- *           Not whole: every field of each group that is news, nulls as nil.
+ *           times in values as difference to key 0; flags 1 whole, 2 deleted. The patient
+ *           only with a whole record. Not whole: every field of each group that is news,
+ *           nulls as nil.
  */
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
@@ -68,6 +71,10 @@ struct request {
 	struct clock_now clock;
 	uint32_t budget; /* bytes of answer, compressed, about; 0 = default */
 	struct health health;
+	/* The first bytes of the running digest of the tablet's changes up to the last one of this request (or
+	 * of a receipt before): where the centre has the same, its answer leaves last n and digest out. */
+	bool expects;
+	uint8_t expected_run[8];
 };
 
 /* What became of a change. */
@@ -91,6 +98,7 @@ enum held_reason {
 	HELD_NUMBER,     /* this number came before with other content */
 	HELD_RIGHTS,     /* only the centre writes this */
 	HELD_UNREADABLE, /* the bytes are no change */
+	HELD_CLOSED,     /* it would alter what stays of a closed record */
 	HELD_REASON_COUNT
 };
 
@@ -114,7 +122,7 @@ struct outcome {
 
 struct answer_record {
 	const struct kind *kind;
-	struct id id, patient; /* patient: ID_STAFF for staff, == id for a patient */
+	struct id id, patient; /* patient: ID_STAFF for staff, == id for a patient; else zero where not whole */
 	uint64_t seq;  /* the tablet has now seen all of the groups brought here up to seq */
 	bool whole;    /* every group; replaces all that was known */
 	bool deleted;
@@ -142,7 +150,7 @@ struct answer {
 	enum notice notices[8];
 	size_t notice_count;
 	uint64_t send_from;
-	uint64_t base_seq;
+	uint64_t base_seq; /* the sequence of the envelope's head: what travels is differences to it */
 	uint64_t watermark_seq;
 	size_t record_count; /* decoded: number of records; read them with answer_record_next */
 	const void *records; /* decoded: private */
@@ -155,7 +163,7 @@ enum status request_decode(const void *bytes, size_t len, struct arena *arena,
 
 /* How many msgpack objects the record is. A page of records keeps their sum under
  * ANSWER_ITEMS_MAX, which leaves LIMIT_ITEMS_MAX room for all the rest. */
-#define ANSWER_ITEMS_MAX 40000
+#define ANSWER_ITEMS_MAX 100000
 size_t answer_record_items(const struct answer_record *record);
 
 /* Records first, into a buffer of their own (answer->received_ms and base_seq must
@@ -165,8 +173,8 @@ enum status answer_record_encode(struct buf *records, const struct answer *answe
 enum status answer_encode(struct buf *out, const struct answer *answer,
 			  const struct buf *records, size_t record_count) MUST_CHECK;
 
-enum status answer_decode(const struct schema *schema, const void *bytes, size_t len,
-			  struct arena *arena, struct answer *answer_out) MUST_CHECK;
+enum status answer_decode(const void *bytes, size_t len, uint64_t base_seq, struct arena *arena,
+			  struct answer *answer_out) MUST_CHECK;
 /* The i-th record (0 …): texts point into the decoded bytes or the arena.
  * ST_UNKNOWN: a kind or field this tablet's schema lacks; ST_INVALID, ST_LIMIT: a
  * value of another form than its field's (the centre never sends one: errors like

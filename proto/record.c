@@ -57,7 +57,7 @@ enum status answer_record_encode(struct buf *records, const struct answer *answe
 	msgpack_pack_array(&packer, RECORD_COUNT);
 	msgpack_pack_uint8(&packer, kind->num);
 	pack_bin(&packer, record->id.bytes, ID_SIZE);
-	if (has_patient(kind))
+	if (record->whole && has_patient(kind))
 		pack_bin(&packer, record->patient.bytes, ID_SIZE);
 	else
 		msgpack_pack_nil(&packer);
@@ -95,9 +95,10 @@ static enum status read_values(const msgpack_object *object, int64_t base_ms, st
 
 static bool read_patient(const msgpack_object *object, struct answer_record *record)
 {
-	if (has_patient(record->kind))
+	if (record->whole && has_patient(record->kind))
 		return pack_get_id(object, &record->patient);
-	record->patient = record->kind->is_patient ? record->id : ID_STAFF;
+	if (!has_patient(record->kind))
+		record->patient = record->kind->is_patient ? record->id : ID_STAFF;
 	return object->type == MSGPACK_OBJECT_NIL;
 }
 

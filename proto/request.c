@@ -7,7 +7,7 @@
 #include "proto/limits.h"
 #include "proto/pack.h"
 
-enum key { KEY_SCHEMA, KEY_CURSOR, KEY_CHANGES, KEY_HELD, KEY_CLOCK, KEY_BUDGET, KEY_HEALTH, KEY_COUNT };
+enum key { KEY_SCHEMA, KEY_CURSOR, KEY_CHANGES, KEY_HELD, KEY_CLOCK, KEY_BUDGET, KEY_HEALTH, KEY_EXPECTED, KEY_COUNT };
 
 enum health_key { HEALTH_PENDING, HEALTH_OLDEST, HEALTH_FREE, HEALTH_BATTERY, HEALTH_VERSION, HEALTH_COUNT };
 
@@ -59,10 +59,12 @@ static void write_clock(msgpack_packer *packer, const struct clock_now *clock)
 	if (!clock->measured)
 		return;
 	msgpack_pack_uint8(packer, KEY_CLOCK);
-	msgpack_pack_array(packer, 3);
+	msgpack_pack_array(packer, clock->offset_ms != 0 ? 4 : 3);
 	msgpack_pack_int64(packer, pack_clamp(clock->heard_ms, 0, MOMENT_MS_MAX));
 	msgpack_pack_int64(packer, pack_clamp(clock->elapsed_ms, -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX));
 	msgpack_pack_uint32(packer, clock->slack_ms);
+	if (clock->offset_ms != 0)
+		msgpack_pack_int64(packer, pack_clamp(clock->offset_ms, -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX));
 }
 
 static bool battery_known(const struct health *health)
@@ -127,6 +129,7 @@ static size_t request_keys(const struct request *request)
 	count += request->clock.measured;
 	count += request->budget != 0;
 	count += health_keys(&request->health) != 0;
+	count += request->expects;
 	return count;
 }
 
@@ -150,6 +153,10 @@ enum status request_encode(struct buf *out, const struct request *request)
 	write_clock(&packer, &request->clock);
 	write_uint(&packer, KEY_BUDGET, request->budget);
 	write_health(&packer, &request->health);
+	if (request->expects) {
+		msgpack_pack_uint8(&packer, KEY_EXPECTED);
+		pack_bin(&packer, request->expected_run, sizeof request->expected_run);
+	}
 	if (out->len - before > LIMIT_INFLATED_MAX)
 		st = ST_LIMIT;
 	return pack_end(out, before, st);
@@ -255,7 +262,9 @@ static enum status read_clock(const msgpack_object *object, struct clock_now *cl
 
 	if (!object)
 		return ST_OK;
-	if (!pack_get_array(object, &count, &items) || count != 3)
+	if (!pack_get_array(object, &count, &items) || (count != 3 && count != 4))
+		return ST_PROTOCOL;
+	if (count == 4 && !pack_get_int(&items[3], -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX, &clock->offset_ms))
 		return ST_PROTOCOL;
 	if (!pack_get_uint(&items[0], MOMENT_MS_MAX, &heard) ||
 	    !pack_get_int(&items[1], -PACK_ELAPSED_MAX, PACK_ELAPSED_MAX, &clock->elapsed_ms) ||
@@ -299,6 +308,10 @@ static enum status read_root(const msgpack_object *root, struct arena *arena, st
 		return ST_PROTOCOL;
 	request->schema_version = (uint16_t)schema;
 	request->budget = (uint32_t)budget;
+	request->expects = slots[KEY_EXPECTED] != NULL;
+	if (request->expects &&
+	    !pack_get_bin(slots[KEY_EXPECTED], sizeof request->expected_run, request->expected_run))
+		return ST_PROTOCOL;
 	st = read_cursor(slots[KEY_CURSOR], &request->cursor);
 	if (st == ST_OK)
 		st = read_changes(slots[KEY_CHANGES], arena, request);

@@ -39,6 +39,7 @@ COMMAND_S_MAX = 100
 VISITS = 3
 ZONE = "Europe/Zurich"
 PEOPLE = {"ana": "Ana Costa", "ben": "Ben Okafor"}
+TABLETS = "Takes ibuprofen 400 mg twice a day for the knee."
 
 
 class Failed(Exception):
@@ -298,7 +299,7 @@ class Play:
         let("CATEGORIES", """doorstep sql "SELECT group_concat(value, ', ') FROM plan, json_each(category)
     WHERE plan.id = '$PLAN'" --home ana""")
         do("""doorstep sql "SELECT name FROM patient WHERE id = '$PATIENT'" --home ana""")
-        write_file("notes/shared.txt", notes[0] + "\n")
+        write_file("notes/shared.txt", f"{notes[0]}\n{TABLETS}\n")
         let("NOTE", "doorstep note add --patient $PATIENT --file notes/shared.txt --home ana | grep -o '[^/]*$'")
         let("TASK", "doorstep task add 'Fit the pill box' --patient $PATIENT --home ana | grep -o '[^/]*$'")
         self.sync("ana", "a note and a task")
@@ -325,8 +326,10 @@ class Play:
 
     def write_the_same(self, notes):
         do = self.shell.do
-        write_file("notes/shared-ana.txt", notes[0] + "\nThe daughter was present and will bring the old letters.\n")
-        write_file("notes/shared-ben.txt", notes[0] + "\nAsked about sleep: no complaint.\n")
+        write_file("notes/shared-ana.txt", "%s\n%s\nThe daughter was present and will bring the old letters.\n" %
+                   (notes[0], TABLETS.replace("400", "600")))
+        write_file("notes/shared-ben.txt", "%s\n%s\nAsked about sleep: no complaint.\n" %
+                   (notes[0], TABLETS.replace("twice", "once")))
         say("Ana then edits the patient's phone number, the note, the dose and the plan's categories, and finishes the task.")
         do("doorstep set patient/$PATIENT phone='+41 44 555 77 01' --home ana")
         do("doorstep note edit $NOTE --file notes/shared-ana.txt --home ana")
@@ -360,37 +363,65 @@ class Play:
         do("doorstepd show plan/$PLAN")
         say("The task: done beats begun.")
         do("doorstepd history task/$TASK | tail -10")
-        say("The note: both changed the same text, so the first to arrive stands, the other is kept, and a conflict is open.")
+        say("The note: what each wrote at its end is there, merged by words. One changed the dose of a sentence and the other "
+            "how often: such a sentence is not made of two halves. The centre's stands, the other is kept beside it.")
         do("doorstepd show note/$NOTE")
         say("What each of the two wrote, and what became of it:")
         do("doorstepd history note/$NOTE")
         do("doorstepd show medication/$MEDICATION")
 
+    def conflict_of(self, name, record):
+        """Give the one open conflict of a record a name."""
+        conflicts = json.loads(self.shell.run("doorstepd conflicts --open --json"))
+        found = [c["id"] for c in conflicts if c["record"].endswith(self.shell.names[record])]
+        if len(found) != 1:
+            raise Failed("%s has %d open conflicts, not one" % (record, len(found)))
+        self.shell.let(name, "doorstepd conflicts --open --json | tr '{' '\\n' |\n"
+                       f"    grep ${record} | grep -o '\"id\":\"[^\"]*' | cut -d'\"' -f4 | head -1")
+        if self.shell.names[name] != found[0]:
+            raise Failed(f"the conflict of {record} was not found")
+
     def decide(self):
         do = self.shell.do
-        step("7. In conflict: a person decides", "A dose is never decided by the machine, nor are two wordings of a "
+        step("7. In conflict: people decide", "A dose is never decided by the machine, nor are two wordings of a "
              "sentence. What is open is shown at the centre and on both tablets.")
         do("doorstepd conflicts --open")
-        conflicts = json.loads(self.shell.run("doorstepd conflicts --open --json"))
-        found = [c["id"] for c in conflicts if c["record"].endswith(self.shell.names["MEDICATION"])]
-        if len(found) != 1:
-            raise Failed("the two doses opened %d conflicts" % len(found))
-        self.shell.let("CONFLICT", "doorstepd conflicts --open --json | tr '{' '\\n' |\n"
-                       "    grep $MEDICATION | grep -o '\"id\":\"[^\"]*' | cut -d'\"' -f4 | head -1")
-        if self.shell.names["CONFLICT"] != found[0]:
-            raise Failed("the conflict of the doses was not found")
-        say("The supervisor takes Ben's dose; both tablets learn it.")
-        do("doorstepd decide $CONFLICT --keep other --as sue")
-        self.sync("ana", "hears the decision")
-        self.sync("ben", "hears the decision")
-        do("doorstepd show medication/$MEDICATION")
+        self.conflict_of("OF_NOTE", "NOTE")
+        say("The supervisor takes Ben's sentence of the note; all else that was written stays.")
+        do("doorstepd decide $OF_NOTE --keep other --as sue")
+        do("doorstepd show note/$NOTE")
+        self.conflict_of("OF_MEDICATION", "MEDICATION")
+        say("The doses are decided by Ana, on her tablet, out of reach.")
+        self.link.cut()
+        do("doorstep conflicts --home ana | head -6")
+        do("doorstep decide $OF_MEDICATION --keep other --home ana")
+        do("doorstep status --home ana")
+        self.link.mend()
+        self.sync("ana", "brings her decision")
+        self.sync("ben", "hears both decisions")
         for login in PEOPLE:
             do(f"doorstep sql \"SELECT name, dose, unit, frequency FROM medication WHERE id = '$MEDICATION'\" --home {login}")
-        say("The note's conflict stays open until somebody has read both; Ana's tablet shows it.")
-        do("doorstep conflicts --home ana | sed -n 1,2p")
+        do("doorstepd history medication/$MEDICATION | tail -12")
+
+    def sign(self):
+        do = self.shell.do
+        step("8. Signed", "Ana signs the note while Ben, out of reach, still writes in it. What was signed stays as it was "
+             "signed; what Ben wrote is kept beside it, under his name.")
+        self.link.cut()
+        do("doorstep sql \"SELECT observed FROM note WHERE id = '$NOTE'\" --home ben >notes/shared-late.txt\n"
+           "echo 'The pharmacy will deliver on Friday.' >>notes/shared-late.txt")
+        do("doorstep note edit $NOTE --file notes/shared-late.txt --home ben")
+        do("doorstep note sign $NOTE --home ana")
+        say("From now on its words can't be changed on her tablet either, whatever program tries:")
+        do("sqlite3 ana/replica.db \"UPDATE note SET observed = 'nothing' WHERE id = '$NOTE'\" 2>&1 || true")
+        self.link.mend()
+        self.sync("ana", "a signed note")
+        self.sync("ben", "a late edit of it")
+        self.sync("ana", "hears of it")
+        do("doorstep show note/$NOTE --home ana")
 
     def prove(self):
-        step("8. Nothing lost, and it can be shown", "Each tablet checks its journal against what the centre has signed; the "
+        step("9. Nothing lost, and it can be shown", "Each tablet checks its journal against what the centre has signed; the "
              "centre checks its history, chain and records.")
         for login in PEOPLE:
             self.shell.do(f"doorstep verify --home {login}")
@@ -409,7 +440,8 @@ class Play:
     cd {FOLDER} && . ./env.sh
     doorstepd patients                          # everybody, with their care managers
     doorstepd history medication/$MEDICATION    # who wrote what, when, and what became of it
-    doorstepd conflicts --open                  # the note still waits for a decision
+    doorstepd review $NOTE return --comment 'Which letters?' --as sue
+    doorstepd conflicts                         # what was open, and who decided
     doorstep today --home ana
     doorstep sql "SELECT name, phone FROM patient LIMIT 5" --home ana
     sqlite3 ben/replica.db "UPDATE patient SET phone = '+41 44 555 77 03' WHERE id = '$PATIENT'"
@@ -432,6 +464,7 @@ class Play:
             self.come_back()
             self.show_merged()
             self.decide()
+            self.sign()
             self.prove()
         finally:
             self.stop()

@@ -35,6 +35,12 @@ BUILD = pathlib.Path(os.environ.get("DOORSTEP_BUILD", ROOT / "build")).resolve()
 PATIENCE_S = 60
 
 
+def helper(name, folder="tests/support"):
+    """A program of tests/support, of the same variant as the programs under test."""
+    beside = BUILD / folder / name
+    return beside if beside.exists() else BUILD / "release" / folder / name
+
+
 class Skip(Exception):
     """This test can't run here; its text says why."""
 

@@ -184,6 +184,37 @@ def _(world):
     assert centre.json("show", f"patient/{patient}")["city"] == "Wädenswil"
 
 
+@promise("a newer bundle alters no closed record: what differs is counted apart, and an error is taken over")
+def _(world):
+    centre, path = world.centre(start=False), invented(world)[0]
+    bundle = json.loads(path.read_text(encoding="utf-8"))
+    weight = {"resourceType": "Observation", "id": "0c2f6f0e-7f1c-4f0e-9d7b-1f2a3b4c5d6e", "status": "final",
+              "category": [{"coding": [{"code": "vital-signs"}]}], "code": {"coding": [{"code": "29463-7"}]},
+              "subject": {"reference": f"urn:uuid:{resources(bundle, 'Patient')[0]['id']}"},
+              "effectiveDateTime": "2026-10-01T10:00:00Z", "issued": "2026-10-01T10:05:00Z",
+              "valueQuantity": {"value": 71, "unit": "kg"}}
+    bundle["entry"].append({"fullUrl": f"urn:uuid:{weight['id']}", "resource": weight})
+
+    def imported():
+        path.write_text(json.dumps(bundle), encoding="utf-8")
+        row = centre.json("import", "fhir", path)[0]
+        return row["new"], row["changed"], row["kept"], row["closed"]
+
+    def standing():
+        return centre.json("show", f"observation/{weight['id']}")
+
+    assert imported()[0] != "0" and standing()["closed_at"], standing()
+    before = changes(centre)
+    weight["valueQuantity"]["value"] = 999
+    assert imported() == ("0", "0", "0", "1")
+    assert "1 value kept, the record is closed" in centre("import", "fhir", path).out
+    assert changes(centre) == before and standing()["value"] == "71"
+    weight["status"] = "entered-in-error"
+    assert imported()[1] == "1"
+    assert (standing()["value"], standing()["status"]) == ("71", "entered-in-error")
+    assert "all is as the centre wrote" in centre("verify").out
+
+
 def broken_files(world, good):
     """(name, bytes, what must be said of its place)"""
     text = good.read_text(encoding="utf-8").encode()

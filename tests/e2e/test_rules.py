@@ -145,7 +145,7 @@ def _(world):
 # --- text, set, progress, guarded ------------------------------------------------------------
 
 
-@promise("of a text that both changed the centre's stands, the other is kept, and one conflict is open")
+@promise("of a text that both changed the words of both stand, and nobody is asked")
 def _(world):
     it = Agency(world)
     note = it.create(it.ana, "note", observed="Walks with a stick.")
@@ -153,15 +153,35 @@ def _(world):
     later()
     it.ben("note", "edit", note, text="Walks with two sticks.")
     it.exchange()
-    it.assert_everywhere("note", note, observed="Walks with a stick. Denies pain.")
-    assert it.history("note", note, "observed")[-1] == ("Ben", "Walks with two sticks.", "superseded")
+    it.assert_everywhere("note", note, observed="Walks with two sticks. Denies pain.")
+    assert it.history("note", note, "observed")[-1] == ("Ben", "Walks with two sticks.", "merged")
+    assert it.conflicts() == []
+
+
+@promise("of a sentence that both changed the centre's stands, the other is kept beside it, and a choice takes it alone")
+def _(world):
+    it = Agency(world)
+    note = it.create(it.ana, "note", observed="Walks with a stick. Sleeps well.")
+    it.ana("note", "edit", note, text="Walks with one stick. Sleeps well. Eats alone.")
+    later()
+    it.ben("note", "edit", note, text="Walks with two sticks. Sleeps well. Daughter present.")
+    it.exchange()
+    stands = "Walks with one stick. Sleeps well. Eats alone. Daughter present."
+    other = stands.replace("one stick", "two sticks")
+    it.assert_everywhere("note", note, observed=stands)
     conflicts = it.conflicts()
     assert [(c["record"], c["group_name"]) for c in conflicts] == [(note, "observed")], conflicts
     for tablet in (it.ana, it.ben):
         seen = tablet.json("conflicts")
         assert [c["id"] for c in seen] == [conflicts[0]["id"]], seen
-        assert [one["values"]["observed"] for one in seen[0]["candidates"]] == \
-            ["Walks with a stick. Denies pain.", "Walks with two sticks."], seen
+        assert [one["values"]["observed"] for one in seen[0]["candidates"]] == [stands, other], seen
+        assert "Walks with two sticks." in tablet("conflicts").out and other not in tablet("conflicts").out
+    it.ana("note", "edit", note, text=stands + " Bathes alone.")
+    it.exchange()
+    it.ben("decide", conflicts[0]["id"], "--keep", "other")
+    it.exchange()
+    it.assert_everywhere("note", note, observed=other + " Bathes alone.")
+    assert it.conflicts() == []
 
 
 @promise("of a set both additions stand, and so does the removal of what was seen")

@@ -3,14 +3,14 @@
 
 Expected rows are worked out by hand: "1 s10 2-2" is group 1, base sequence 10, first and last edit.
 """
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 
-BUILD = pathlib.Path(os.environ.get("DOORSTEP_BUILD", "build"))
+from doorstep_e2e import helper
+
 P = "'00000000-0000-4000-8000-0000000000aa'"
 Q = "'00000000-0000-4000-8000-0000000000bb'"
 T = "'00000000-0000-4000-8000-000000000001'"
@@ -22,7 +22,7 @@ INSERT INTO task(id,patient,title,notes,version) VALUES({T},{P},'Call','Old',1);
 INSERT INTO ds_version VALUES(8,{T},-1,10); UPDATE ds_state SET edit=1; DELETE FROM ds_applying; COMMIT;"""
 
 DUMP = """SELECT coalesce(group_concat(what,', '),'') FROM (SELECT grp||' '||coalesce('s'||base_seq,'n'||base_n,'-')||' '||
-edit_first||'-'||edit_last AS what FROM ds_dirty ORDER BY kind,id,grp)"""
+edit_first||'-'||edit_last AS what FROM ds_dirty ORDER BY edit_first,kind,id,grp)"""
 
 # Groups of a task: 1 title, 2 goal, 3 owner, 4 due, 7 priority, 8 status, 12 notes.
 DELETED = "0 s10 2-2, 1 s10 2-2, 2 s10 2-2, 3 s10 2-2, 4 s10 2-2, 7 s10 2-2, 8 s10 2-2, 12 s10 2-2"
@@ -122,7 +122,7 @@ def run_at_once(tap, path):
 
 
 def main():
-    maker = BUILD / "release/tests/support/make_replica"
+    maker = helper("make_replica")
     if shutil.which("sqlite3") is None or not maker.exists():
         print("1..0 # SKIP no sqlite3 binary, or no", maker)
         return 0

@@ -4,7 +4,7 @@ import shutil
 import socket
 import threading
 
-from doorstep_e2e import BUILD, World, promise, run_all
+from doorstep_e2e import World, helper, promise, run_all
 
 PATIENT = "00000000-0000-4000-8000-0000000000aa"
 SAFE = "saved on this tablet"
@@ -29,7 +29,7 @@ def set_url(tablet, url):
 
 def make_keys(world, name, days, *hosts):
     folder = world.folder / name
-    world.run([BUILD / "release/tests/support/make_keys", folder, days, *hosts])
+    world.run([helper("make_keys"), folder, days, *hosts])
     return folder
 
 

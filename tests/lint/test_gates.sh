@@ -77,6 +77,51 @@ else
 	echo "SKIP length of functions: no universal-ctags"
 fi
 
+# The ratchet: a function of 5 lines and two of 8, in a file of 21.
+ratchet_of() { printf 'longest-function %s\np90-function %s\nmedian-function %s\nlongest-file %s\n' "$@" >ratchet; }
+for each in 2 5 5; do
+	echo 'int f(void)'
+	echo '{'
+	lines "$each"
+	echo '}'
+done >common/a.c
+sed -n 1,5p common/a.c >proto/a.c
+if ctags --version 2>/dev/null | grep -q '^Universal Ctags'; then
+	ratchet_of 8 8 8 21
+	passes 'what a ratchet allows is fine' "$lint/ratchet.sh" ratchet common/a.c
+	ratchet_of 7 8 8 21
+	refuses 'a function longer than the longest is refused' '8 lines, more than the 7' "$lint/ratchet.sh" ratchet common/a.c
+	ratchet_of 8 7 8 21
+	refuses 'a longer 90th percentile is refused' 'p90-function: 8' "$lint/ratchet.sh" ratchet common/a.c
+	ratchet_of 8 8 7 21
+	refuses 'a longer median is refused' 'median-function: 8' "$lint/ratchet.sh" ratchet common/a.c
+	ratchet_of 8 8 8 20
+	refuses 'a file longer than the longest is refused' '21 lines, more than the 20' "$lint/ratchet.sh" ratchet common/a.c proto/a.c
+	ratchet_of 9 8 8 21
+	lowers() { "$@" | grep -Fq 'longest-function: 8 lines, fewer than 9: lower it'; }
+	passes 'where a number fell, it says to lower it' lowers "$lint/ratchet.sh" ratchet common/a.c
+	printf 'longest-function 9\n' >ratchet
+	refuses 'a ratchet without a number is refused' 'longest-file is not there' "$lint/ratchet.sh" ratchet common/a.c
+else
+	echo "SKIP the ratchet of functions: no universal-ctags"
+fi
+
+# Coverage. Of the condition's two ways one is taken, or both; the assertion's never count.
+covered_of() {
+	printf '#include <assert.h>\nint f(int a);\nint f(int a)\n{\n\tassert(a > 0);\n\treturn a > 5 ? 1 : 2;\n}\n' >common/a.c
+	printf 'int f(int);\nint main(void) { return %s; }\n' "$1" >common/run.c
+	rm -rf cov && mkdir -p cov/common && gcc -O0 --coverage -c common/a.c -o cov/common/a.o &&
+		gcc --coverage common/run.c cov/common/a.o -o cov/run && { cov/run || :; }
+}
+covered_of 'f(1) * f(7)'
+passes 'a file of which every branch was taken is covered' "$lint/coverage.sh" 100 cov common/a.c
+covered_of 'f(1)'
+refuses 'a branch that no test took is named' 'common/a.c:6: return a > 5' "$lint/coverage.sh" 95 cov common/a.c
+refuses 'the figures say how much was covered' '50.0 % (1 of 2 branches in 1 files; at least 95 %)' \
+	"$lint/coverage.sh" 95 cov common/a.c
+passes 'what is covered enough passes' "$lint/coverage.sh" 50 cov common/a.c
+refuses 'a file that no test links is not covered' '0 of 0 branches' "$lint/coverage.sh" 95 cov common/none.c
+
 # Mutable globals.
 object_of common/good 'static const char *const t[] = { "a", "b" };\nconst char *f(int i) { return t[i]; }\n'
 passes 'constant tables are no mutable globals' "$lint/globals.sh" common/good.o

@@ -157,9 +157,12 @@ static void another_group_has_a_conflict_of_its_own(void **state)
 	struct scene *s = *state;
 	struct fight f = fight(s);
 	struct id ids[4];
+	uint64_t base;
 
-	assert_accepted(scene_ben(s, scene_edit(s, "goal", &f.goal, "text", agency_seq(f.base), "text", "walk")));
-	assert_verdict(scene_ann(s, scene_edit(s, "goal", &f.goal, "text", agency_seq(f.base), "text", "swim")),
+	assert_accepted(scene_ben(s, scene_edit(s, "goal", &f.goal, "text", agency_seq(f.base), "text", "Walk alone.")));
+	base = s->a.outcome.seq;
+	assert_accepted(scene_ben(s, scene_edit(s, "goal", &f.goal, "text", agency_seq(base), "text", "Walk daily.")));
+	assert_verdict(scene_ann(s, scene_edit(s, "goal", &f.goal, "text", agency_seq(base), "text", "Walk weekly.")),
 		       GROUP_SUPERSEDED);
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 4), 2);
 	assert_string_equal(agency_text(&s->a, "conflict", &ids[1], "group_name"), "text");

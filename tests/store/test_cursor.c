@@ -52,10 +52,8 @@ static void a_cursor_comes_back_as_it_went(void **state)
 
 static void its_bytes_are_those_of_the_header(void **state)
 {
-	static const uint8_t expected[29 + 64] = {
-		1, 0, 3,                                            /* version, schema version */
-		0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9,      /* complete, position */
-		0, 0, 0, 0, 0, 0, 0, 8, 0, 2,                        /* scope, count */
+	static const uint8_t expected[6 + 64] = {
+		1, 3, 9, 2, 2, 2,                                   /* version, schema version, position, 9-7, 9-8 zigzag, count */
 		0x11, 0x22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* patient */
 		0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4, 5, 6, 7, 8,
 		0xff,
@@ -70,6 +68,30 @@ static void its_bytes_are_those_of_the_header(void **state)
 	assert_memory_equal(buf.data, expected, sizeof expected);
 	assert_memory_equal(buf.data + sizeof expected, seal, sizeof seal);
 	buf_close(&buf);
+}
+
+static void a_position_of_any_size_comes_back(void **state)
+{
+	static const uint64_t positions[][3] = {
+		{ 0, 0, 0 }, { 127, 128, 129 }, { 0, INT64_MAX, 0 }, { INT64_MAX, INT64_MAX, INT64_MAX }, { 5, 5, INT64_MAX },
+		{ 1, 16383, 16384 }, { UINT64_C(1) << 40, (UINT64_C(1) << 40) + 300, UINT64_C(1) << 41 },
+	};
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, LIMIT_CURSOR_MAX);
+	for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++) {
+		const struct cursor sent = { .schema_version = 65535, .complete = positions[i][0],
+					     .position = positions[i][1], .scope = positions[i][2] };
+		struct buf buf = encoded(&sent, 42);
+		struct cursor cursor;
+
+		assert_int_equal(cursor_decode(buf.data, buf.len, 42, KEY, &arena, &cursor), ST_OK);
+		assert_true(cursor.complete == sent.complete && cursor.position == sent.position);
+		assert_true(cursor.scope == sent.scope && cursor.schema_version == 65535);
+		buf_close(&buf);
+	}
+	arena_close(&arena);
 }
 
 static void nothing_is_the_cursor_of_a_first_sync(void **state)
@@ -145,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cursor_comes_back_as_it_went),
 		cmocka_unit_test(its_bytes_are_those_of_the_header),
+		cmocka_unit_test(a_position_of_any_size_comes_back),
 		cmocka_unit_test(nothing_is_the_cursor_of_a_first_sync),
 		cmocka_unit_test(another_tablets_or_centres_cursor_is_refused),
 		cmocka_unit_test(a_cursor_altered_or_cut_anywhere_is_refused),

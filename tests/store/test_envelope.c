@@ -82,11 +82,12 @@ static enum status open_stream(struct bench *b, const void *stream, size_t len)
 	return open_request(b, b->out.data, b->out.len);
 }
 
-static size_t stream_of(uint8_t *out, size_t room, const void *data, size_t len, const char *dictionary)
+static size_t stream_of(uint8_t *out, size_t room, uint8_t form, const void *data, size_t len, const char *dictionary)
 {
-	z_stream z = { .next_in = data, .avail_in = (uInt)len, .next_out = out, .avail_out = (uInt)room };
+	z_stream z = { .next_in = data, .avail_in = (uInt)len, .next_out = out + 1, .avail_out = (uInt)room - 1 };
 
-	assert_int_equal(deflateInit(&z, 9), Z_OK);
+	out[0] = form;
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
 	if (dictionary)
 		assert_int_equal(deflateSetDictionary(&z, (const Bytef *)dictionary, (uInt)strlen(dictionary)), Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -112,6 +113,7 @@ static void a_request_opens_with_its_tablets_key_and_no_other(void **state)
 
 static void an_answer_opens_as_the_answer_to_its_request_and_no_other(void **state)
 {
+	const bool full = true;
 	struct bench *b = *state;
 	struct receipt got = { .device = b->head.device, .counter = b->head.counter, .request = b->receipt.request };
 	struct receipt others[3] = { got, got, got };
@@ -119,7 +121,7 @@ static void an_answer_opens_as_the_answer_to_its_request_and_no_other(void **sta
 	others[0].counter++;
 	others[1].device++;
 	others[2].request.bytes[31] ^= 1;
-	assert_int_equal(envelope_seal_answer(&b->out, b->deflater, &b->receipt, &b->centre, hello, sizeof hello), ST_OK);
+	assert_int_equal(envelope_seal_answer(&b->out, b->deflater, &b->receipt, full, &b->centre, hello, sizeof hello), ST_OK);
 	assert_int_equal(envelope_open_answer(b->out.data, b->out.len, b->centre.public, &got, &b->message), ST_OK);
 	assert_memory_equal(&got, &b->receipt, sizeof got);
 	assert_memory_equal(b->message.data, hello, sizeof hello);
@@ -133,24 +135,35 @@ static void an_answer_opens_as_the_answer_to_its_request_and_no_other(void **sta
 	assert_false(receipt_verify(&got, b->centre.public));
 }
 
-static void every_prefix_and_every_altered_byte_of_an_envelope_is_refused(void **state)
+static void what_the_tablet_knows_is_signed_though_it_does_not_travel(void **state)
 {
+	const bool full = false;
 	struct bench *b = *state;
+	struct receipt got = { .device = b->head.device, .counter = b->head.counter, .request = b->receipt.request,
+			       .last_n = b->receipt.last_n, .run = b->receipt.run };
+	struct receipt others[2] = { got, got };
+
+	others[0].last_n--;
+	others[1].run.bytes[31] ^= 1;
+	assert_int_equal(envelope_seal_answer(&b->out, b->deflater, &b->receipt, full, &b->centre, hello, sizeof hello), ST_OK);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			envelope_open_answer(b->out.data, b->out.len, b->centre.public, &others[i], &b->message),
+			ST_FORGED);
+	assert_int_equal(envelope_open_answer(b->out.data, b->out.len, b->centre.public, &got, &b->message), ST_OK);
+	assert_memory_equal(&got, &b->receipt, sizeof got);
+	assert_true(receipt_verify(&got, b->centre.public));
+	b->out.data[2] = 'A'; /* as if it did */
+	buf_add(&b->out, hello, sizeof hello);
+	assert_int_equal(envelope_open_answer(b->out.data, b->out.len, b->centre.public, &got, &b->message), ST_FORGED);
+}
+
+static void assert_no_part_of_an_answer_opens(struct bench *b, bool full)
+{
 	struct receipt expected = b->receipt;
 
-	assert_int_equal(seal(b, hello, sizeof hello), ST_OK);
-	for (size_t cut = 0; cut < b->out.len; cut++)
-		assert_int_not_equal(open_request(b, b->out.data, cut), ST_OK);
-	for (size_t i = 0; i < b->out.len; i++) {
-		b->out.data[i] ^= (uint8_t)(1U << i % 8);
-		assert_int_not_equal(open_request(b, b->out.data, b->out.len), ST_OK);
-		assert_int_equal(b->message.len, 0);
-		b->out.data[i] ^= (uint8_t)(1U << i % 8);
-	}
-	assert_int_equal(open_request(b, b->out.data, b->out.len), ST_OK);
-
 	buf_reset(&b->out);
-	assert_int_equal(envelope_seal_answer(&b->out, b->deflater, &b->receipt, &b->centre, hello, sizeof hello), ST_OK);
+	assert_int_equal(envelope_seal_answer(&b->out, b->deflater, &b->receipt, full, &b->centre, hello, sizeof hello), ST_OK);
 	buf_reset(&b->message);
 	for (size_t cut = 0; cut < b->out.len; cut++)
 		assert_int_not_equal(
@@ -164,11 +177,30 @@ static void every_prefix_and_every_altered_byte_of_an_envelope_is_refused(void *
 	}
 }
 
+static void every_prefix_and_every_altered_byte_of_an_envelope_is_refused(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(seal(b, hello, sizeof hello), ST_OK);
+	for (size_t cut = 0; cut < b->out.len; cut++)
+		assert_int_not_equal(open_request(b, b->out.data, cut), ST_OK);
+	for (size_t i = 0; i < b->out.len; i++) {
+		b->out.data[i] ^= (uint8_t)(1U << i % 8);
+		assert_int_not_equal(open_request(b, b->out.data, b->out.len), ST_OK);
+		assert_int_equal(b->message.len, 0);
+		b->out.data[i] ^= (uint8_t)(1U << i % 8);
+	}
+	assert_int_equal(open_request(b, b->out.data, b->out.len), ST_OK);
+	assert_no_part_of_an_answer_opens(b, true);
+	assert_no_part_of_an_answer_opens(b, false);
+}
+
 static void a_stream_that_is_cut_followed_or_of_another_form_is_refused_though_signed(void **state)
 {
 	struct bench *b = *state;
+	const struct dictionary *newest = dictionary_newest();
 	uint8_t stream[512];
-	size_t len = stream_of(stream, sizeof stream, hello, sizeof hello, NULL);
+	size_t len = stream_of(stream, sizeof stream, 1, hello, sizeof hello, NULL);
 
 	assert_int_equal(open_stream(b, stream, len), ST_OK); /* a stream without a dictionary is fine */
 	for (size_t cut = 0; cut < len; cut++)
@@ -177,11 +209,28 @@ static void a_stream_that_is_cut_followed_or_of_another_form_is_refused_though_s
 	assert_int_equal(open_stream(b, stream, len + 1), ST_PROTOCOL);
 	memcpy(stream + len, stream, len); /* two streams, one after the other */
 	assert_int_equal(open_stream(b, stream, 2 * len), ST_PROTOCOL);
-	stream[len - 1] ^= 1; /* its checksum */
+	stream[0] = (uint8_t)(newest->form + 1); /* a dictionary that nobody has */
 	assert_int_equal(open_stream(b, stream, len), ST_PROTOCOL);
-	len = stream_of(stream, sizeof stream, hello, sizeof hello, "a dictionary that nobody has");
+	stream[0] = 0xff;
 	assert_int_equal(open_stream(b, stream, len), ST_PROTOCOL);
-	assert_int_equal(open_stream(b, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00", 12), ST_PROTOCOL);
+	assert_int_equal(open_stream(b, "\x01\x78\x9c\x03\x00\x00\x00\x00\x01", 9), ST_PROTOCOL); /* a frame of zlib's */
+	assert_int_equal(b->message.len, 0);
+}
+
+static void what_does_not_deflate_travels_as_it_is(void **state)
+{
+	struct bench *b = *state;
+	struct wire_random random = { 11 };
+	uint8_t noise[200];
+
+	wire_bytes(&random, noise, sizeof noise);
+	assert_int_equal(seal(b, noise, sizeof noise), ST_OK);
+	assert_int_equal(b->out.len, ENVELOPE_REQUEST_SIZE + 1 + sizeof noise);
+	assert_int_equal(b->out.data[ENVELOPE_REQUEST_SIZE], 0);
+	assert_int_equal(open_request(b, b->out.data, b->out.len), ST_OK);
+	assert_int_equal(b->message.len, sizeof noise);
+	assert_memory_equal(b->message.data, noise, sizeof noise);
+	assert_int_equal(open_stream(b, "", 1), ST_OK);
 	assert_int_equal(b->message.len, 0);
 }
 
@@ -193,7 +242,7 @@ static void a_message_inflates_up_to_its_limit_and_no_further(void **state)
 
 	for (size_t size = LIMIT_INFLATED_MAX - 1; size <= LIMIT_INFLATED_MAX + 1; size++) {
 		const bool fits = size <= LIMIT_INFLATED_MAX;
-		const size_t len = stream_of(stream, room, zeros, size, NULL);
+		const size_t len = stream_of(stream, room, 1, zeros, size, NULL);
 
 		assert_true(len < size / 900); /* some thousand to one: there is no limit on the ratio */
 		assert_int_equal(open_stream(b, stream, len), fits ? ST_OK : ST_LIMIT);
@@ -247,7 +296,7 @@ static void an_envelope_travels_up_to_its_limit_and_no_larger(void **state)
 	free(noise);
 }
 
-static void another_magic_or_version_is_no_envelope(void **state)
+static void another_magic_is_no_envelope_and_another_version_is_named_as_such(void **state)
 {
 	struct bench *b = *state;
 	struct receipt expected = b->receipt;
@@ -257,17 +306,18 @@ static void another_magic_or_version_is_no_envelope(void **state)
 	assert_int_equal(
 		envelope_open_answer(b->out.data, b->out.len, b->centre.public, &expected, &b->message), ST_PROTOCOL);
 	b->out.data[3] = 2;
-	assert_int_equal(envelope_peek_request(b->out.data, b->out.len, &head), ST_PROTOCOL);
+	assert_int_equal(envelope_peek_request(b->out.data, b->out.len, &head), ST_UNKNOWN);
 }
 
-static void the_dictionary_is_known_by_its_checksum(void **state)
+static void the_dictionary_is_known_by_its_form(void **state)
 {
 	const struct dictionary *newest = dictionary_newest();
 
 	(void)state;
-	assert_int_equal(adler32(adler32(0, NULL, 0), (const Bytef *)newest->text, (uInt)newest->len), newest->adler);
-	assert_ptr_equal(dictionary_find(newest->adler), newest);
-	assert_null(dictionary_find(newest->adler + 1));
+	assert_ptr_equal(dictionary_find(newest->form), newest);
+	assert_null(dictionary_find((uint8_t)(newest->form + 1)));
+	assert_null(dictionary_find(0));
+	assert_null(dictionary_find(1));
 }
 
 static void random_bytes_are_no_envelope(void **state)
@@ -280,6 +330,7 @@ static void random_bytes_are_no_envelope(void **state)
 		const size_t len = wire_below(&random, sizeof bytes - ENVELOPE_REQUEST_SIZE);
 
 		wire_bytes(&random, bytes, sizeof bytes);
+		bytes[0] |= 1; /* as it is, any message may be */
 		assert_int_not_equal(open_stream(b, bytes, len), ST_OK);
 		memcpy(bytes, "DSa\x01", 4);
 		assert_int_equal(envelope_open_answer(bytes, sizeof bytes, b->centre.public, &b->receipt, &b->message),
@@ -293,13 +344,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_opens_with_its_tablets_key_and_no_other),
 		TEST(an_answer_opens_as_the_answer_to_its_request_and_no_other),
+		TEST(what_the_tablet_knows_is_signed_though_it_does_not_travel),
 		TEST(every_prefix_and_every_altered_byte_of_an_envelope_is_refused),
 		TEST(a_stream_that_is_cut_followed_or_of_another_form_is_refused_though_signed),
+		TEST(what_does_not_deflate_travels_as_it_is),
 		TEST(a_message_inflates_up_to_its_limit_and_no_further),
 		TEST(a_small_buffer_is_a_ceiling_too),
 		TEST(an_envelope_travels_up_to_its_limit_and_no_larger),
-		TEST(another_magic_or_version_is_no_envelope),
-		TEST(the_dictionary_is_known_by_its_checksum),
+		TEST(another_magic_is_no_envelope_and_another_version_is_named_as_such),
+		TEST(the_dictionary_is_known_by_its_form),
 		TEST(random_bytes_are_no_envelope),
 	};
 

@@ -485,33 +485,6 @@ static void no_more_numbers_are_given_than_asked_for(void **state)
 	assert_int_equal(number(f, 0, 1), 0);
 }
 
-static void the_evidence_of_an_edit_is_what_was_measured_and_no_wall_clock(void **state)
-{
-	struct fake *f = *state;
-	struct evidence evidence;
-
-	fake_do(f, "DELETE FROM ds_reading; INSERT INTO ds_reading VALUES(1,1000000,5000000,300),(2,1060000,5060000,20),"
-		   "(3,1120000,9060000,20); UPDATE ds_state SET reading=3");
-	/* The clock agreed with the centre's from the first reading to the second. */
-	assert_int_equal(journal_evidence(&f->replica, 5010000, 1, &evidence), ST_OK);
-	assert_int_equal(evidence.heard_ms, 1000000);
-	assert_int_equal(evidence.elapsed_ms, 10000);
-	assert_int_equal(evidence.slack_ms, 300);
-	assert_int_equal(evidence.steadiness, STEADY_MEASURED);
-	/* It jumped before the third. */
-	assert_int_equal(journal_evidence(&f->replica, 5061000, 2, &evidence), ST_OK);
-	assert_int_equal(evidence.steadiness, STEADY_UNKNOWN);
-	/* Nothing was heard since the third. */
-	assert_int_equal(journal_evidence(&f->replica, 9060500, 3, &evidence), ST_OK);
-	assert_int_equal(evidence.steadiness, STEADY_OPEN);
-	assert_int_equal(evidence.elapsed_ms, 500);
-	/* Nothing was heard at all, whatever the wall clock says. */
-	assert_int_equal(journal_evidence(&f->replica, INT64_MAX, 0, &evidence), ST_OK);
-	assert_int_equal(evidence.heard_ms, 0);
-	assert_int_equal(evidence.elapsed_ms, 0);
-	assert_int_equal(evidence.steadiness, STEADY_UNKNOWN);
-}
-
 /* --- counts, use again, proof ----------------------------------------------------- */
 
 static void the_counts_tell_where_everything_is(void **state)
@@ -723,7 +696,6 @@ int main(void)
 		TEST(a_create_goes_before_what_refers_to_it),
 		TEST(a_record_is_left_alone_until_its_last_edit_has_rested),
 		TEST(no_more_numbers_are_given_than_asked_for),
-		TEST(the_evidence_of_an_edit_is_what_was_measured_and_no_wall_clock),
 		TEST(the_counts_tell_where_everything_is),
 		TEST(a_returned_value_is_used_again_as_a_new_edit),
 		TEST(a_returned_create_makes_its_record_again),

@@ -86,7 +86,8 @@ static void random_request(struct wire_random *random, struct arena *arena, stru
 	}
 	if (wire_below(random, 2))
 		out->clock = (struct clock_now){ (int64_t)wire_below(random, UINT64_C(2000000000000)),
-						 (int64_t)wire_below(random, 100000) - 500, 77, true };
+						 (int64_t)wire_below(random, 100000) - 500, 77, true,
+						 wire_below(random, 2) ? (int64_t)wire_below(random, 900000) - 400000 : 0 };
 	out->budget = (uint32_t)wire_below(random, 2) * LIMIT_BUDGET_MIN;
 	if (wire_below(random, 2))
 		out->health = (struct health){ wire_below(random, 3), (int64_t)wire_below(random, 9999),
@@ -348,7 +349,7 @@ static void every_answer_comes_back_with_its_records_as_it_was_written(void **st
 		arena_reset(&b->arena);
 		random_answer(&random, b);
 		encode_answer(&random, b, count);
-		assert_int_equal(answer_decode(b->schema, b->buf.data, b->buf.len, &b->arena, &back), ST_OK);
+		assert_int_equal(answer_decode(b->buf.data, b->buf.len, b->answer.base_seq, &b->arena, &back), ST_OK);
 		assert_answers_equal(&b->answer, &back);
 		assert_int_equal(back.record_count, count);
 		for (size_t i = 0; i < count; i++) {
@@ -369,12 +370,12 @@ static void no_prefix_of_an_answer_is_an_answer_and_an_altered_one_never_crashes
 		random_answer(&random, b);
 		encode_answer(&random, b, 5);
 		for (size_t cut = 0; cut < b->buf.len; cut++)
-			assert_int_equal(answer_decode(b->schema, b->buf.data, cut, &b->arena, &back), ST_PROTOCOL);
+			assert_int_equal(answer_decode(b->buf.data, cut, b->answer.base_seq, &b->arena, &back), ST_PROTOCOL);
 		for (size_t at = 0; at < b->buf.len; at++) {
 			const uint8_t bit = (uint8_t)(1U << wire_below(&random, 8));
 
 			b->buf.data[at] ^= bit;
-			if (answer_decode(b->schema, b->buf.data, b->buf.len, &b->arena, &back) == ST_OK)
+			if (answer_decode(b->buf.data, b->buf.len, b->answer.base_seq, &b->arena, &back) == ST_OK)
 				for (size_t i = 0; i < back.record_count; i++)
 					if (answer_record_decode(b->schema, &back, i, &b->arena, &b->got) == ST_OK)
 						assert_non_null(b->got.kind);
@@ -387,7 +388,7 @@ static enum status decode_answer(struct bench *b, const char *hex)
 {
 	static uint8_t bytes[256];
 	const size_t len = wire_unhex(hex, bytes, sizeof bytes);
-	enum status st = answer_decode(b->schema, bytes, len, &b->arena, &b->answer);
+	enum status st = answer_decode(bytes, len, 0, &b->arena, &b->answer);
 
 	return st == ST_OK && b->answer.record_count > 0
 		       ? answer_record_decode(b->schema, &b->answer, 0, &b->arena, &b->got)
@@ -398,7 +399,7 @@ static void what_a_newer_centre_adds_to_an_answer_is_skipped(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(decode_answer(b, "83 00 05 0d 8101c0 cd0100 90"), ST_OK);
+	assert_int_equal(decode_answer(b, "83 00 05 0c 8101c0 cd0100 90"), ST_OK);
 	assert_true(b->answer.received_ms == 5 && b->answer.sent_ms == 5);
 	/* a notice of tomorrow between two of today */
 	assert_int_equal(decode_answer(b, "81 09 93 01 7f 02"), ST_OK);
@@ -414,16 +415,20 @@ static void what_no_centre_would_send_is_refused(void **state)
 		"c0", "90", "81 00 ff", "81 01 ff", "81 02 a0", "81 03 01", "81 04 80", "81 05 80", "81 06 91 c400",
 		"81 09 91 00", "81 0a ff", "81 0b cfffffffffffffffff",
 		"81 04 91 920100", "81 04 91 93000000", "81 04 91 93010400", "81 04 91 930100ff", /* sequence below 0 */
-		"81 04 91 9401000001", "81 04 91 93010200", "81 04 91 9401020000", "81 04 91 940102000a",
+		"81 04 91 93010200", "81 04 91 9401020000", "81 04 91 940102000a",
 		"81 04 91 93010100", "81 04 91 9401010001", "81 04 91 9501010001 03",
 		"81 04 91 97010100 0400 0300",              /* groups not ascending */
-		"82 04 91 9301 00 01 0b cf7fffffffffffffff", /* a sequence past the end */
+		"81 04 91 9301 00 cf8000000000000000",       /* a sequence past the end */
+		"81 04 91 9401000000", "81 04 91 94010000c0",  /* a run of none */
+		"81 04 91 94cf7fffffffffffffff 00 01 02",    /* numbers past the end */
+		"81 04 91 9401 00 cf7fffffffffffffff 02",    /* sequences past the end */
 		"81 05 91 95 08" ID_ONE ID_ONE "00 01",
-		"81 05 91 96 08" ID_ONE "c0 00 01 80",       /* a task without its patient */
+		"81 05 91 96 08" ID_ONE "c0 00 01 80",       /* a whole task without its patient */
+		"81 05 91 96 08" ID_ONE ID_ONE "00 00 80",   /* a part of one with it */
 		"81 05 91 96 03" ID_ONE ID_ONE "00 01 80",   /* a worker with one */
 		"81 05 91 96 08" ID_ONE ID_ONE "00 04 80",   /* no such flag */
 		"81 05 91 96 08" ID_ONE ID_ONE "ff 01 80",
-		"81 05 91 96 08" ID_ONE ID_ONE "00 00 8104c0", /* part of a group */
+		"81 05 91 96 08" ID_ONE "c0 00 00 8104c0", /* part of a group */
 	};
 	struct bench *b = *state;
 
@@ -436,6 +441,39 @@ static void what_no_centre_would_send_is_refused(void **state)
 	assert_int_equal(decode_answer(b, "81 05 91 96 08" ID_ONE ID_ONE "00 01 817dc0"), ST_UNKNOWN);
 	assert_int_equal(decode_answer(b, "81 05 91 96 08" ID_ONE ID_ONE "00 01 810701"), ST_INVALID);
 	assert_int_equal(decode_answer(b, "81 09 99 010101010101010101"), ST_LIMIT);
+	assert_int_equal(decode_answer(b, "81 04 91 940100 00 cf7fffffffffffffff"), ST_LIMIT);
+}
+
+static void accepted_changes_one_after_the_other_are_one_run(void **state)
+{
+	static const struct outcome sent[] = {
+		{ .n = 3, .seq = 70 }, { .n = 4, .seq = 71 }, { .n = 5, .seq = 72 },               /* one run */
+		{ .n = 6, .seq = 74 }, { .n = 8, .seq = 75 }, { .n = 9, .seq = 76 },               /* one, and one of two */
+		{ .n = 10, .seq = 77, .result = OUTCOME_RETURNED }, { .n = 11, .seq = 78 },
+	};
+	static const uint8_t said[] = { 0x81, 4, 0x95, 0x94, 3, 0, 70, 3, 0x93, 6, 0, 74, 0x94, 8, 0, 75, 2,
+					0x93, 10, 3, 77, 0x93, 11, 0, 78 };
+	const struct answer answer = { .outcomes = sent, .outcome_count = 8 };
+	struct bench *b = *state;
+	struct answer back;
+
+	assert_int_equal(answer_encode(&b->buf, &answer, &b->records, 0), ST_OK);
+	assert_int_equal(b->buf.len, sizeof said);
+	assert_memory_equal(b->buf.data, said, sizeof said);
+	assert_int_equal(answer_decode(said, sizeof said, 0, &b->arena, &back), ST_OK);
+	assert_outcomes_equal(&answer, &back);
+}
+
+/* As many as an answer may bring, said in a few bytes; one more is refused before there is room for them. */
+static void a_run_is_no_longer_than_outcomes_may_be(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(decode_answer(b, "81 04 91 94010000 cd07d0"), ST_OK);
+	assert_int_equal(b->answer.outcome_count, LIMIT_CHANGES_MAX + LIMIT_HELD_MAX);
+	assert_int_equal(b->answer.outcomes[1999].n, 2000);
+	assert_int_equal(decode_answer(b, "81 04 91 94010000 cd07d1"), ST_LIMIT);
+	assert_int_equal(decode_answer(b, "81 04 92 94010000 cd07d0 93cd2710 00 00"), ST_LIMIT);
 }
 
 static void an_answer_of_too_many_objects_does_not_leave(void **state)
@@ -484,6 +522,8 @@ int main(void)
 		TEST(no_prefix_of_an_answer_is_an_answer_and_an_altered_one_never_crashes),
 		TEST(what_a_newer_centre_adds_to_an_answer_is_skipped),
 		TEST(what_no_centre_would_send_is_refused),
+		TEST(accepted_changes_one_after_the_other_are_one_run),
+		TEST(a_run_is_no_longer_than_outcomes_may_be),
 		TEST(an_answer_of_too_many_objects_does_not_leave),
 		TEST(every_reason_to_hold_says_what_it_means_and_what_to_do),
 	};

@@ -141,8 +141,15 @@ static void another_patients_record_of_the_same_id_is_not_taken_and_stops_nothin
 	assert_string_equal(fake_text(f, NOTES), "New");
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_copy"), 0);
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_notice"), 1);
+	/* A part does not say whose it is. */
+	asks(f);
+	fake_record(f, "task", TASK2, PAT2, 27, RECORD_PART, "notes", "Theirs", NULL);
+	takes(f);
+	assert_string_equal(fake_text(f, "SELECT patient||' '||coalesce(notes,'-') FROM task WHERE id='" TASK2 "'"), PAT " -");
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_copy"), 0);
 	/* Given back it makes room for the record at the centre. */
 	asks(f);
+	assert_int_equal(f->request.cursor.len, 0);
 	fake_return(f, 1, 26);
 	takes(f);
 	asks(f);

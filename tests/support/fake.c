@@ -250,7 +250,8 @@ const struct change_group *fake_group(const struct change *change, const char *n
 
 void fake_begin(struct fake *f)
 {
-	f->answer = (struct answer){ .received_ms = f->centre_ms, .sent_ms = f->centre_ms, .outcomes = f->outcomes };
+	f->answer = (struct answer){ .received_ms = f->centre_ms, .sent_ms = f->centre_ms, .outcomes = f->outcomes,
+				     .base_seq = FAKE_SEQ };
 	buf_reset(&f->records);
 	f->record_count = 0;
 }
@@ -321,17 +322,24 @@ void fake_record(struct fake *f, const char *kind, const char *id, const char *p
 	f->record_count++;
 }
 
+static bool is_expected(const struct fake *f)
+{
+	return f->request.expects &&
+	       memcmp(f->request.expected_run, f->run.bytes, sizeof f->request.expected_run) == 0;
+}
+
 void fake_seal(struct fake *f)
 {
 	struct receipt receipt = { .device = FAKE_DEVICE, .counter = f->sync.head.counter, .last_n = f->received_n,
-				   .seq = 1000, .run = f->run };
+				   .seq = FAKE_SEQ, .run = f->run };
 	struct buf message;
 
 	buf_init(&message, LIMIT_INFLATED_MAX);
 	envelope_request_digest(&receipt.request, f->request_bytes.data, f->request_bytes.len);
 	MUST(answer_encode(&message, &f->answer, &f->records, f->record_count));
 	buf_reset(&f->answer_bytes);
-	MUST(envelope_seal_answer(&f->answer_bytes, f->deflater, &receipt, &f->centre_key, message.data, message.len));
+	MUST(envelope_seal_answer(&f->answer_bytes, f->deflater, &receipt, !is_expected(f), &f->centre_key, message.data,
+				  message.len));
 	buf_close(&message);
 }
 

@@ -13,6 +13,7 @@
 #include "proto/message.h"
 
 #define FAKE_DEVICE 7
+#define FAKE_SEQ 1000 /* the newest sequence at the centre, as every answer says */
 #define FAKE_WALL_MS INT64_C(1800000000000)
 #define FAKE_CENTRE_MS INT64_C(1799999000000)
 #define FAKE_OUTCOMES_MAX 64

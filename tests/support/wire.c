@@ -121,14 +121,25 @@ struct value wire_value(struct wire_random *random, const struct field *field, s
 
 static struct evidence random_evidence(struct wire_random *random)
 {
+	struct evidence evidence;
+
 	if (wire_below(random, 4) == 0)
 		return (struct evidence){ 0 };
-	return (struct evidence){
+	evidence = (struct evidence){
 		.heard_ms = (int64_t)wire_below(random, UINT64_C(2000000000000)),
 		.elapsed_ms = (int64_t)wire_below(random, 100000000) - 1000000,
 		.slack_ms = (uint32_t)wire_below(random, 5000),
 		.steadiness = (enum steadiness)wire_below(random, 3),
 	};
+	if (wire_below(random, 3) == 0)
+		return evidence;
+	evidence.offset_ms = (int64_t)wire_below(random, 100000000) - 50000000;
+	evidence.reading = wire_next(random) >> (1 + wire_below(random, 63));
+	if (wire_below(random, 2) == 0)
+		return evidence;
+	evidence.boot = 1 + (uint32_t)wire_below(random, UINT32_MAX);
+	evidence.boot_ms = (int64_t)wire_below(random, UINT64_C(10000000000));
+	return evidence;
 }
 
 static struct version random_base(struct wire_random *random)
@@ -202,7 +213,8 @@ void wire_change(struct wire_random *random, const struct schema *schema, struct
 static bool evidence_equal(const struct evidence *a, const struct evidence *b)
 {
 	return a->heard_ms == b->heard_ms && a->elapsed_ms == b->elapsed_ms && a->slack_ms == b->slack_ms &&
-	       a->steadiness == b->steadiness;
+	       a->steadiness == b->steadiness && a->offset_ms == b->offset_ms && a->reading == b->reading &&
+	       a->boot == b->boot && a->boot_ms == b->boot_ms;
 }
 
 static bool group_equal(const struct change_group *a, const struct change_group *b)
@@ -231,14 +243,15 @@ void wire_record(struct wire_random *random, const struct schema *schema, struct
 	memset(out, 0, sizeof *out);
 	out->kind = &schema->kinds[wire_below(random, schema->kind_count)];
 	wire_bytes(random, out->id.bytes, ID_SIZE);
-	wire_bytes(random, out->patient.bytes, ID_SIZE);
+	out->seq = wire_next(random) >> 1;
+	out->deleted = wire_below(random, 5) == 0;
+	out->whole = wire_below(random, 2);
+	if (out->whole)
+		wire_bytes(random, out->patient.bytes, ID_SIZE);
 	if (out->kind->is_patient)
 		out->patient = out->id;
 	if (out->kind->is_staff)
 		out->patient = ID_STAFF;
-	out->seq = wire_next(random) >> 1;
-	out->deleted = wire_below(random, 5) == 0;
-	out->whole = wire_below(random, 2);
 	for (size_t g = 0; g < out->kind->group_count; g++)
 		if (out->whole || wire_below(random, 2))
 			out->mask |= out->kind->groups[g].mask;

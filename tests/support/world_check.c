@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "client/journal.h"
+#include "common/closing.h"
+#include "common/signature.h"
+#include "proto/change.h"
 #include "proto/limits.h"
 
 struct check {
@@ -105,7 +108,7 @@ void world_check_tablet(struct world *w, size_t tablet, char *wrong_out, size_t 
 		wrong(&check, "tablet %zu has changes without an outcome", tablet);
 }
 
-/* --- journals and chain ----------------------------------------------------------------- */
+/* --- journals --------------------------------------------------------------------------- */
 
 static void check_change(struct check *h, size_t tablet, int64_t n)
 {
@@ -144,6 +147,175 @@ void world_check_journal(struct world *w, size_t tablet, bool proofs, char *wron
 	if (proofs && last > 0 && journal_verify(&t->replica, &proof, &why) != ST_OK)
 		wrong(&check, "tablet %zu's journal: %s", tablet, why.what);
 }
+
+/* --- signed notes ------------------------------------------------------------------------ */
+
+struct sealed {
+	struct check *h;
+	const struct record *note;
+	struct buf addenda;  /* the texts of all of them */
+	struct row first;    /* what the first signature sealed */
+	uint64_t signed_seq; /* of that signature */
+	struct arena arena;
+	size_t count;
+};
+
+static const struct value *value_of(const struct kind *kind, const struct row *row, const char *field)
+{
+	return &row->values[kind_field(kind, field, strlen(field))];
+}
+
+static bool word_is(const struct value *value, const char *word)
+{
+	return value->tag == VALUE_TEXT && value->len == strlen(word) && memcmp(value->text, word, value->len) == 0;
+}
+
+static enum status gather_addendum(void *ctx, const struct record *addendum)
+{
+	struct sealed *s = ctx;
+	const struct value *note = value_of(addendum->kind, &addendum->row, "note");
+	const struct value *text = value_of(addendum->kind, &addendum->row, "text");
+	struct id id;
+
+	if (id_parse(note->text, note->len, &id) && id_equal(&id, &s->note->id) && text->tag == VALUE_TEXT) {
+		buf_add(&s->addenda, text->text, text->len);
+		buf_add_byte(&s->addenda, '\0');
+	}
+	return ST_OK;
+}
+
+static bool group_stood(const struct history *row, uint8_t num)
+{
+	if (row->result != OUTCOME_ACCEPTED && row->result != OUTCOME_JUDGED)
+		return false;
+	for (size_t g = 0; g < row->group_count; g++)
+		if (row->groups[g].num == num)
+			return row->groups[g].verdict == GROUP_ACCEPTED;
+	return true;
+}
+
+static struct change *read_body(struct sealed *s, const struct history *row)
+{
+	struct change *change = arena_alloc(&s->arena, sizeof *change);
+
+	if (change == NULL || row->result == OUTCOME_HELD || row->result == OUTCOME_RETURNED ||
+	    change_decode(s->h->w->schema, row->body.data, row->body.len, &s->arena, change, NULL) != ST_OK)
+		return NULL;
+	return change;
+}
+
+/* Newest first: what is kept in the end is the oldest signature that stood. */
+static enum status find_signature(void *ctx, const struct history *row)
+{
+	struct sealed *s = ctx;
+	const struct kind *kind = s->note->kind;
+	const struct change *change = read_body(s, row);
+
+	if (change != NULL && word_is(value_of(kind, &change->row, "status"), CLOSING_SIGNED) &&
+	    group_stood(row, kind->groups[kind_group(kind, "signature", 9)].num)) {
+		s->first = change->row;
+		s->signed_seq = row->seq;
+	}
+	return ST_OK;
+}
+
+/* Words that came after the signature stand in the note or beside it. */
+static enum status find_words(void *ctx, const struct history *row)
+{
+	struct sealed *s = ctx;
+	const struct kind *kind = s->note->kind;
+	const struct change *change = row->seq > s->signed_seq ? read_body(s, row) : NULL;
+
+	for (size_t f = 0; change != NULL && f < kind->field_count; f++) {
+		const struct value *value = &change->row.values[f];
+
+		if (kind->groups[kind->fields[f].group].rule != RULE_TEXT || (change->mask >> f & 1) == 0 ||
+		    value->tag != VALUE_TEXT || value_equal(value, &s->note->row.values[f]))
+			continue;
+		if (s->addenda.len == 0 || memmem(s->addenda.data, s->addenda.len, value->text, value->len) == NULL)
+			wrong(s->h, "what change %lld said late of a signed note is in no addendum", (long long)row->n);
+	}
+	return ST_OK;
+}
+
+/* Sets s->note where the note is signed. */
+static void check_note(struct sealed *s, const struct record *note)
+{
+	if (!closing_is_closed(note->kind, &note->row) || value_of(note->kind, &note->row, "digest")->tag == VALUE_NULL)
+		return;
+	s->note = note;
+	s->signed_seq = 0;
+	arena_init(&s->arena, (size_t)64 * 1024 * 1024);
+	buf_init(&s->addenda, (size_t)16 * 1024 * 1024);
+}
+
+static void check_history(struct sealed *s)
+{
+	struct store *store = s->h->w->centre.store;
+	const struct record *note = s->note;
+
+	if (store->ops->record_each(store, schema_kind(s->h->w->schema, "addendum", 8), &note->patient, gather_addendum, s) !=
+		    ST_OK ||
+	    store->ops->history_of(store, note->kind, &note->id, INT64_MAX, find_signature, s) != ST_OK)
+		wrong(s->h, "a note's history could not be read");
+	/* A signature that was taken back before it left its tablet is none. */
+	if (s->signed_seq == 0 && word_is(value_of(note->kind, &note->row, "status"), CLOSING_ERROR))
+		return;
+	s->count++;
+	if (store->ops->history_of(store, note->kind, &note->id, INT64_MAX, find_words, s) != ST_OK)
+		wrong(s->h, "a note's history could not be read");
+	if (signature_check(note->kind, &note->id, &note->patient, &note->row) != ST_OK)
+		wrong(s->h, "a digest does not seal its note");
+	if (note->deleted)
+		wrong(s->h, "a signed note is deleted");
+	if (s->signed_seq == 0 || !row_equal(&s->first, &note->row, closing_signed_mask(note->kind)))
+		wrong(s->h, "a signed note is not what its first signature sealed");
+}
+
+struct note_list {
+	struct id ids[64];
+	size_t count;
+};
+
+static enum status list_note(void *ctx, const struct record *note)
+{
+	struct note_list *list = ctx;
+
+	if (list->count < sizeof list->ids / sizeof list->ids[0])
+		list->ids[list->count++] = note->id;
+	return ST_OK;
+}
+
+size_t world_check_signed(struct world *w, char *wrong_out, size_t room)
+{
+	struct check check = { w, wrong_out, room };
+	const struct kind *kind = schema_kind(w->schema, "note", 4);
+	struct store *store = w->centre.store;
+	struct note_list list = { .count = 0 };
+	struct sealed s = { .h = &check };
+
+	if (store->ops->record_each(store, kind, NULL, list_note, &list) != ST_OK)
+		wrong(&check, "the centre's notes could not be read");
+	for (size_t i = 0; i < list.count; i++) {
+		struct record note;
+		struct arena arena;
+
+		arena_init(&arena, (size_t)64 * 1024 * 1024);
+		if (store->ops->record_get(store, kind, &list.ids[i], &arena, &note) != ST_OK)
+			wrong(&check, "a note could not be read");
+		s.note = NULL;
+		check_note(&s, &note);
+		if (s.note != NULL) {
+			check_history(&s);
+			buf_close(&s.addenda);
+			arena_close(&s.arena);
+		}
+		arena_close(&arena);
+	}
+	return s.count;
+}
+
+/* --- the chain ----------------------------------------------------------------------------- */
 
 static void found(void *ctx, const char *place, const char *what)
 {

@@ -17,6 +17,10 @@ void world_check_tablet(struct world *w, size_t tablet, char *wrong_out, size_t 
  * journal shows it by its receipts too (many signatures, so it is slow). */
 void world_check_journal(struct world *w, size_t tablet, bool proofs, char *wrong_out, size_t room);
 
+/* Inside the caller's begin_read: every note that is signed holds what its first signature sealed, to the byte, and is
+ * not deleted; every word that came too late for it stands in an addendum. Returns how many are signed. */
+size_t world_check_signed(struct world *w, char *wrong_out, size_t room);
+
 /* chain_verify has nothing to say. It begins a transaction of its own. */
 void world_check_chain(struct world *w, char *wrong_out, size_t room);
 

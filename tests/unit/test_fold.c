@@ -38,6 +38,7 @@ static void greek_and_cyrillic_lose_their_case(void **state)
 	(void)state;
 	assert_folds("ΩΑΣ", "ωασ");
 	assert_folds("ЁЖ Я", "ёж я");
+	assert_folds("ωασ ёж я", "ωασ ёж я");
 }
 
 static void combining_accents_are_dropped(void **state)
@@ -52,6 +53,8 @@ static void everything_else_stays_as_it_is(void **state)
 	assert_folds("× ÷ 山田 \xF0\x9F\x8F\xA0 O'Neil-5", "× ÷ 山田 \xF0\x9F\x8F\xA0 o'neil-5");
 	assert_folds("\xC3", "\xC3");
 	assert_folds("\xFF" "A", "\xFF" "a");
+	assert_folds("\xC3" "A \xC1\x81", "\xC3" "a \xC1\x81");
+	assert_folds("«é» 5 µg \xCD\xB0 ΐώ Ҁ", "«e» 5 µg \xCD\xB0 ΐώ Ҁ");
 }
 
 static void every_letter_of_the_table_gives_valid_text_no_longer_than_it_was(void **state)
@@ -77,6 +80,7 @@ static void words_are_found_anywhere_and_nothing_everywhere(void **state)
 	assert_true(fold_contains("jose", 4, "se", 2));
 	assert_true(fold_contains("jose", 4, "", 0));
 	assert_false(fold_contains("jose", 4, "josef", 5));
+	assert_false(fold_contains("jose", 4, "ana", 3));
 	assert_false(fold_contains("", 0, "a", 1));
 }
 

@@ -45,6 +45,10 @@ static void what_is_no_uuid_is_refused_and_leaves_the_output_alone(void **state)
 		"", "017f22e2", "017f22e2-79b0-7cc3-98c4-dc0c0c07398", "017f22e279b0-7cc3-98c4-dc0c0c07398f-",
 		"017f22e2-79b0-7cc3-98c4-dc0c0c07398ff", "g17f22e2-79b0-7cc3-98c4-dc0c0c07398f",
 		"{17f22e2-79b0-7cc3-98c4-dc0c0c07398}", "017f22e2_79b0-7cc3-98c4-dc0c0c07398f",
+		/* What stands just before and after the digits, in either place of a byte. */
+		"0/7f22e2-79b0-7cc3-98c4-dc0c0c07398f", "0:7f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+		"0@7f22e2-79b0-7cc3-98c4-dc0c0c07398f", "0G7f22e2-79b0-7cc3-98c4-dc0c0c07398f",
+		"01`f22e2-79b0-7cc3-98c4-dc0c0c07398f", "017g22e2-79b0-7cc3-98c4-dc0c0c07398f",
 	};
 
 	(void)state;

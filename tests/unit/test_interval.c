@@ -109,8 +109,8 @@ static void a_clock_set_back_too_little_to_be_noticed_widens_the_interval(void *
 {
 	/* Heard at noon, received 300 ms later; a second after noon the clock goes back ten; the edit is made a minute
 	 * after noon, sent ten seconds later, and is 400 ms under way. */
-	const struct evidence evidence = { NOON, 60000 - 300 - 10000, 300, STEADY_OPEN };
-	const struct clock_now now = { NOON, 70000 - 300 - 10000, 300, true };
+	const struct evidence evidence = { .heard_ms = NOON, 60000 - 300 - 10000, 300, STEADY_OPEN };
+	const struct clock_now now = { .heard_ms = NOON, 70000 - 300 - 10000, 300, true };
 	const struct interval at = interval_of(&evidence, &now, NOON + 70400);
 
 	(void)state;
@@ -119,8 +119,8 @@ static void a_clock_set_back_too_little_to_be_noticed_widens_the_interval(void *
 
 static void a_clock_a_year_ahead_that_nobody_measured_decides_nothing(void **state)
 {
-	const struct evidence evidence = { NOON, YEAR_MS, 100, STEADY_UNKNOWN };
-	const struct evidence never_heard = { 0, NOON + YEAR_MS, 0, STEADY_OPEN };
+	const struct evidence evidence = { .heard_ms = NOON, YEAR_MS, 100, STEADY_UNKNOWN };
+	const struct evidence never_heard = { .heard_ms = 0, NOON + YEAR_MS, 0, STEADY_OPEN };
 	const struct clock_now nothing = { 0 };
 	struct interval at = interval_of(&evidence, &nothing, NOON + 5000);
 
@@ -164,8 +164,8 @@ static void a_jump_between_reading_and_sending_takes_the_measurement_away(void *
 static void an_edit_dated_after_its_own_sending_falls_back(void **state)
 {
 	/* The wall jumped ahead before the edit and back before the sending. */
-	const struct evidence evidence = { NOON, 7200000, 300, STEADY_OPEN };
-	const struct clock_now now = { NOON, 3600000, 300, true };
+	const struct evidence evidence = { .heard_ms = NOON, 7200000, 300, STEADY_OPEN };
+	const struct clock_now now = { .heard_ms = NOON, 3600000, 300, true };
 	struct interval at = interval_of(&evidence, &now, NOON + 3600500);
 
 	(void)state;
@@ -175,12 +175,28 @@ static void an_edit_dated_after_its_own_sending_falls_back(void **state)
 
 static void open_evidence_of_an_older_reading_falls_back(void **state)
 {
-	const struct evidence evidence = { NOON, 1000, 300, STEADY_OPEN };
-	const struct clock_now now = { NOON + 5000, 1000, 300, true };
+	const struct evidence evidence = { .heard_ms = NOON, 1000, 300, STEADY_OPEN };
+	const struct clock_now now = { .heard_ms = NOON + 5000, 1000, 300, true };
 	struct interval at = interval_of(&evidence, &now, NOON + 6000);
 
 	(void)state;
 	assert_true(at.lo_ms == NOON && at.hi_ms == NOON + 6000);
+}
+
+static void what_comes_without_a_reading_of_its_own_measures_nothing(void **state)
+{
+	/* A courier bundle: the same evidence, and nobody knows when it was sent. */
+	const struct evidence evidence = { .heard_ms = NOON, 1000, 300, STEADY_OPEN };
+	const struct clock_now bundle = { .heard_ms = NOON, 2000, 300, false }, never_heard = { .heard_ms = 0, 2000, 300, true };
+	const struct clock_now set_back = { .heard_ms = NOON, -1000, 300, true }, good = { .heard_ms = NOON, 2000, 300, true };
+	struct interval at = interval_of(&evidence, &bundle, NOON + 2500);
+
+	(void)state;
+	assert_true(at.lo_ms == NOON && at.hi_ms == NOON + 2500);
+	assert_true(interval_clock_steady(&good, NOON + 2500));
+	assert_false(interval_clock_steady(&bundle, NOON + 2500));
+	assert_false(interval_clock_steady(&never_heard, 2500));
+	assert_false(interval_clock_steady(&set_back, NOON + 2500));
 }
 
 static void claims_of_any_size_stay_within_what_is_certain(void **state)
@@ -190,9 +206,9 @@ static void claims_of_any_size_stay_within_what_is_certain(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < count * count * count * 3; i++) {
-		const struct evidence evidence = { claims[i % count], claims[i / count % count], UINT32_MAX,
+		const struct evidence evidence = { .heard_ms = claims[i % count], claims[i / count % count], UINT32_MAX,
 						   (enum steadiness)(i / (count * count * count)) };
-		const struct clock_now now = { claims[i % count], claims[i / count / count % count], UINT32_MAX, true };
+		const struct clock_now now = { .heard_ms = claims[i % count], claims[i / count / count % count], UINT32_MAX, true };
 		struct interval at = interval_of(&evidence, &now, NOON);
 
 		assert_true(at.lo_ms <= at.hi_ms && at.lo_ms >= 0 && at.hi_ms <= NOON);
@@ -201,7 +217,7 @@ static void claims_of_any_size_stay_within_what_is_certain(void **state)
 
 static void an_answer_from_the_future_means_that_the_centre_was_set_back(void **state)
 {
-	const struct evidence evidence = { NOON + 60000, 1000, 300, STEADY_MEASURED };
+	const struct evidence evidence = { .heard_ms = NOON + 60000, 1000, 300, STEADY_MEASURED };
 	const struct clock_now now = { 0 };
 	struct interval at = interval_of(&evidence, &now, NOON);
 
@@ -211,29 +227,34 @@ static void an_answer_from_the_future_means_that_the_centre_was_set_back(void **
 
 static void two_readings_tell_whether_the_clock_ran_evenly(void **state)
 {
-	const struct reading first = { NOON, NOON + YEAR_MS, 300 };
+	const struct reading first = { .heard_ms = NOON, NOON + YEAR_MS, 300 };
 	const struct {
 		struct reading later;
 		bool agrees;
 	} cases[] = {
-		{ { NOON + 3600000, NOON + YEAR_MS + 3600000, 300 }, true },
+		{ { .heard_ms = NOON + 3600000, NOON + YEAR_MS + 3600000, 300 }, true },
 		/* The first came at once and the second late, and the other way round. */
-		{ { NOON + 3600000, NOON + YEAR_MS + 3600300, 300 }, true },
-		{ { NOON + 3600000, NOON + YEAR_MS + 3599700, 300 }, true },
-		{ { NOON + 3600000, NOON + YEAR_MS + 3605000, 300 }, false },
-		{ { NOON + 3600000, NOON + YEAR_MS + 3595000, 300 }, false },
-		{ { NOON + 3600000, NOON + 3600000, 300 }, false },
-		{ { NOON + 3600000, INT64_MAX, 300 }, false },
-		{ { NOON + 3600000, INT64_MIN, 300 }, false },
+		{ { .heard_ms = NOON + 3600000, NOON + YEAR_MS + 3600300, 300 }, true },
+		{ { .heard_ms = NOON + 3600000, NOON + YEAR_MS + 3599700, 300 }, true },
+		{ { .heard_ms = NOON + 3600000, NOON + YEAR_MS + 3605000, 300 }, false },
+		{ { .heard_ms = NOON + 3600000, NOON + YEAR_MS + 3595000, 300 }, false },
+		{ { .heard_ms = NOON + 3600000, NOON + 3600000, 300 }, false },
+		{ { .heard_ms = NOON + 3600000, INT64_MAX, 300 }, false },
+		{ { .heard_ms = NOON + 3600000, INT64_MIN, 300 }, false },
 		/* The centre's own clock went back: nothing can be said. */
-		{ { NOON - 1, NOON + YEAR_MS + 1000, 300 }, false },
+		{ { .heard_ms = NOON - 1, NOON + YEAR_MS + 1000, 300 }, false },
 	};
-	const struct reading none = { 0, NOON, 300 };
+	const struct reading none = { .heard_ms = 0, NOON, 300 };
+	/* A wall before 1970, and one so far before it that the way from there is no number. */
+	const struct reading early = { .heard_ms = NOON, -5000, 300 }, hour_later = { .heard_ms = NOON + 3600000, 3595000, 300 };
+	const struct reading first_of_all = { .heard_ms = NOON, INT64_MIN, 300 }, last_of_all = { .heard_ms = NOON + 3600000, INT64_MAX, 300 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		assert_int_equal(reading_agrees(&first, &cases[i].later), cases[i].agrees);
 	assert_false(reading_agrees(&none, &first));
+	assert_true(reading_agrees(&early, &hour_later));
+	assert_false(reading_agrees(&first_of_all, &last_of_all));
 }
 
 static void intervals_that_touch_are_in_doubt(void **state)
@@ -260,6 +281,7 @@ int main(void)
 		cmocka_unit_test(a_jump_between_reading_and_sending_takes_the_measurement_away),
 		cmocka_unit_test(an_edit_dated_after_its_own_sending_falls_back),
 		cmocka_unit_test(open_evidence_of_an_older_reading_falls_back),
+		cmocka_unit_test(what_comes_without_a_reading_of_its_own_measures_nothing),
 		cmocka_unit_test(claims_of_any_size_stay_within_what_is_certain),
 		cmocka_unit_test(an_answer_from_the_future_means_that_the_centre_was_set_back),
 		cmocka_unit_test(two_readings_tell_whether_the_clock_ran_evenly),

@@ -19,6 +19,8 @@ static const struct field_row rows[] = {
 	  .since = 1, .values = "open|in-progress|done|not-done|cancelled" },
 	{ .num = 5, .field = "reason", .type = TYPE_TEXT, .group = "status", .rule = RULE_PROGRESS, .since = 1 },
 	{ .num = 6, .field = "dose", .type = TYPE_TEXT, .rule = RULE_GUARDED, .since = 1 },
+	{ .num = 7, .field = "short", .type = TYPE_TEXT, .rule = RULE_TEXT, .max = 30, .since = 1 },
+	{ .num = 8, .field = "must", .type = TYPE_TEXT, .rule = RULE_TEXT, .required = true, .since = 1 },
 };
 static struct schema schema;
 
@@ -34,7 +36,7 @@ static int set_up(void **state)
 /* The three rows of a case, one field of which differs. */
 struct three {
 	struct row base, current, proposed;
-	char text[64];
+	_Alignas(max_align_t) char text[65536];
 	struct merge_out out;
 };
 
@@ -183,6 +185,92 @@ static void texts_and_guarded_values_wait_for_a_person_whatever_the_times(void *
 	}
 }
 
+/* What the rule makes of one text, and what a person is to be shown beside it. */
+static void expect_text(const struct merge_case *c, struct three *three, const char *stands, const char *other)
+{
+	const struct value *merged = &three->out.row.values[1], *beside = &three->out.other.values[1];
+
+	assert_true(merge_room(c) <= sizeof three->text);
+	expect(c, three, VERDICT_MERGED, other != NULL);
+	assert_int_equal(merged->len, strlen(stands));
+	assert_memory_equal(merged->text, stands, merged->len);
+	assert_int_equal(three->out.spot_count, other != NULL ? 1 : 0);
+	if (other != NULL) {
+		assert_int_equal(beside->len, strlen(other));
+		assert_memory_equal(beside->text, other, beside->len);
+	}
+}
+
+static void far_words_of_a_text_are_merged_and_near_ones_asked_about(void **state)
+{
+	struct three three;
+	struct merge_case c = case_of(&three, "done", "Walked. Ate.", "Walked far. Ate.", "Walked. Ate well.");
+
+	(void)state;
+	expect_text(&c, &three, "Walked far. Ate well.", NULL);
+	c = case_of(&three, "done", "Took 5 mg. Ate.", "Took 10 mg. Ate.", "Took 20 mg. Ate well.");
+	expect_text(&c, &three, "Took 10 mg. Ate well.", "Took 20 mg. Ate well.");
+}
+
+static void a_text_that_merges_into_what_was_proposed_is_accepted(void **state)
+{
+	struct three three;
+	struct merge_case c = case_of(&three, "done", "Walked. Ate.", "Walked far. Ate.", "Walked far. Ate well.");
+
+	(void)state;
+	expect(&c, &three, VERDICT_ACCEPTED, false);
+}
+
+static void what_one_emptied_or_both_wrote_from_nothing_is_no_conflict(void **state)
+{
+	struct three three;
+	struct merge_case c = case_of(&three, "done", NULL, "Walked.", "Ate.");
+
+	(void)state;
+	expect_text(&c, &three, "Walked. Ate.", NULL);
+	c = case_of(&three, "done", "Walked. Ate.", NULL, "Walked. Ate.");
+	expect(&c, &three, VERDICT_MERGED, false);
+	assert_int_equal(three.out.row.values[1].tag, VALUE_NULL);
+}
+
+/* The field holds 30 bytes; what two may write there together does not fit. */
+static void a_text_that_would_go_over_its_limit_is_not_merged(void **state)
+{
+	struct three three;
+	struct merge_case c = case_of(&three, "short", "Sat.", "Sat. Walked to the shop.", "Sat. Ate a whole lunch.");
+
+	(void)state;
+	expect(&c, &three, VERDICT_SUPERSEDED, true);
+	assert_int_equal(three.out.spot_count, 0);
+}
+
+static void a_text_longer_than_can_be_compared_is_not_merged(void **state)
+{
+	static char text[TEXT_MERGE_MAX + 2];
+	struct three three;
+	struct merge_case c = case_of(&three, "done", "a", "b", "c");
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	three.proposed.values[1] = value_text(text, sizeof text - 1);
+	expect(&c, &three, VERDICT_SUPERSEDED, true);
+	c = case_of(&three, "done", "a", "b", "c");
+	three.current.values[1] = value_text(text, sizeof text - 1);
+	expect(&c, &three, VERDICT_SUPERSEDED, true);
+	c = case_of(&three, "done", "a", "b", "c");
+	three.base.values[1] = value_text(text, sizeof text - 1);
+	expect(&c, &three, VERDICT_SUPERSEDED, true);
+}
+
+static void a_text_that_must_be_there_is_not_merged_away(void **state)
+{
+	struct three three;
+	struct merge_case c = case_of(&three, "must", "Walked. Ate.", "Ate.", "Walked.");
+
+	(void)state;
+	expect(&c, &three, VERDICT_SUPERSEDED, true);
+}
+
 static void sets_are_merged_without_a_conflict(void **state)
 {
 	struct three three;
@@ -316,6 +404,12 @@ int main(void)
 		cmocka_unit_test(no_rule_replaces_a_decision_by_a_value_that_had_not_seen_it),
 		cmocka_unit_test(newest_takes_only_what_is_definitely_later),
 		cmocka_unit_test(texts_and_guarded_values_wait_for_a_person_whatever_the_times),
+		cmocka_unit_test(far_words_of_a_text_are_merged_and_near_ones_asked_about),
+		cmocka_unit_test(a_text_that_merges_into_what_was_proposed_is_accepted),
+		cmocka_unit_test(what_one_emptied_or_both_wrote_from_nothing_is_no_conflict),
+		cmocka_unit_test(a_text_that_would_go_over_its_limit_is_not_merged),
+		cmocka_unit_test(a_text_longer_than_can_be_compared_is_not_merged),
+		cmocka_unit_test(a_text_that_must_be_there_is_not_merged_away),
 		cmocka_unit_test(sets_are_merged_without_a_conflict),
 		cmocka_unit_test(a_set_that_merges_to_what_was_proposed_is_accepted),
 		cmocka_unit_test(a_set_whose_base_is_lost_becomes_the_union),

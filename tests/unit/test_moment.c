@@ -78,6 +78,7 @@ static void forms_that_people_and_programs_write_are_read(void **state)
 		{ "2001-09-09T03:46:40", 120, 1000000000000 },
 		{ "2001-09-08 17:46:40", -480, 1000000000000 },
 		{ "2001-09-09T01:46:40Z", 120, 1000000000000 },
+		{ "2001-09-09T03:46:40.5", 120, 1000000000500 },
 		{ "2001-09-09T01:46:40.123999999Z", MOMENT_NO_OFFSET, 1000000000123 },
 	};
 
@@ -98,6 +99,8 @@ static void what_is_no_time_is_refused_and_leaves_the_output_alone(void **state)
 		"2001-09-09T01:46:60Z", "2001-09-09T01:46:40.Z", "2001-09-09T01:46:40Zx",
 		"2001-09-09T01:46:40+2:00", "2001-9-9T01:46:40Z", "0000-01-01T00:00:00Z",
 		"2001-09-09T01Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "+001-09-09T01:46:40Z",
+		"2001-09-09T01:46:40.", "2001-09-09T01:46:40*02:00", "2001-09-09T01:46:40+24:00",
+		"2001-09-09T01:46:40+02.00", "2001-09-09T01:46:40+02:60", "2001-09-09T01:46:40+02:0",
 	};
 
 	(void)state;
@@ -107,6 +110,8 @@ static void what_is_no_time_is_refused_and_leaves_the_output_alone(void **state)
 		assert_false(moment_parse(bad[i], strlen(bad[i]), MOMENT_NO_OFFSET, &ms));
 		assert_true(ms == 42);
 	}
+	assert_false(moment_parse("2001-09-09\0" "01:46:40Z", 20, MOMENT_NO_OFFSET, &(int64_t){ 0 }));
+	assert_false(moment_parse("2001-09-09T01:46:40.", 20, 0, &(int64_t){ 0 }));
 }
 
 static void a_time_beyond_the_calendar_says_so(void **state)

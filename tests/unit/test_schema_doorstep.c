@@ -143,7 +143,7 @@ static const char *const TOGETHER[][13] = {
 	  NULL },
 	{ "visit", "series", "series_date", NULL },
 	{ "visit", "outcome", "outcome_reason", NULL },
-	{ "note", "status", "signed_by", "signed_at", "digest", NULL },
+	{ "note", "status", "signed_by", "signed_at", "digest", "status_reason", NULL },
 	{ "task", "due_from", "due_to", "recurrence", NULL },
 	{ "task", "status", "outcome", "reason", "completed_at", NULL },
 	{ "goal", "status", "status_reason", NULL },
@@ -192,9 +192,46 @@ static void only_the_centre_writes_workers_assignments_reviews_and_conflicts(voi
 			bool conflict = strcmp(kind->name, "conflict") == 0 &&
 					strcmp(kind->groups[g].name, "decision") != 0;
 
-			assert_int_equal(kind->groups[g].writer, centre || conflict ? WRITER_CENTRE : WRITER_BOTH);
+			bool link = strcmp(kind->name, "patient") == 0 && strcmp(kind->groups[g].name, "linked_to") == 0;
+
+			assert_int_equal(kind->groups[g].writer,
+					 centre || conflict || link ? WRITER_CENTRE : WRITER_BOTH);
 		}
 	}
+}
+
+/* DESIGN, Closing: what is closed by which field, and what stays then. */
+static void what_is_closed_stays_as_it_is(void **state)
+{
+	static const struct {
+		const char *kind, *closes, *free; /* free: a field that may still change, NULL = none */
+	} rules[] = {
+		{ "note", "status", NULL },          { "addendum", "closed_at", NULL },
+		{ "observation", "closed_at", NULL }, { "interaction", "closed_at", NULL },
+		{ "assessment", "status", NULL },    { "consent", "closed_at", "status" },
+		{ "visit", "closed_at", "participants" },
+	};
+
+	(void)state;
+	for (size_t k = 0, found = 0; k < schema.kind_count; k++) {
+		const struct kind *kind = &schema.kinds[k];
+
+		if (found < sizeof rules / sizeof rules[0] && kind->closing >= 0)
+			found++;
+		for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+			if (strcmp(rules[i].kind, kind->name) != 0)
+				continue;
+			assert_int_equal(kind->closing, field_of(kind, rules[i].closes));
+			if (rules[i].free == NULL)
+				assert_true(kind->mask_stays == kind->mask_all);
+			else
+				assert_false(kind->mask_stays >> field_of(kind, rules[i].free) & 1);
+		}
+		if (k + 1 == schema.kind_count)
+			assert_int_equal(found, sizeof rules / sizeof rules[0]);
+	}
+	assert_true(kind_named("visit")->mask_stays >> field_of(kind_named("visit"), "check_in_time") & 1);
+	assert_true(kind_named("visit")->mask_stays >> field_of(kind_named("visit"), "check_out_time") & 1);
 }
 
 static void patient_risks_and_allergies_go_first_in_a_fill(void **state)
@@ -231,6 +268,7 @@ int main(void)
 		cmocka_unit_test(every_group_of_the_lists_exists),
 		cmocka_unit_test(what_means_something_only_together_is_one_group),
 		cmocka_unit_test(only_the_centre_writes_workers_assignments_reviews_and_conflicts),
+		cmocka_unit_test(what_is_closed_stays_as_it_is),
 		cmocka_unit_test(patient_risks_and_allergies_go_first_in_a_fill),
 		cmocka_unit_test(a_field_that_refers_names_a_kind_that_exists),
 	};

@@ -24,6 +24,8 @@ static void a_set_has_one_text_only(void **state)
 		"[ \"a\"]", "[\"a\" ]", "[\"a\",]", "[,\"a\"]", "[\"a\"]]", "[\"a\"] ", "[\"a\"\"b\"]", "[\"\\u0061\"]",
 		"[\"\\u000a\"]", "[\"\\u0008\"]", "[\"\\u001F\"]", "[\"\\u0000\"]", "[\"\\/\"]", "[\"\\\"]", "[\"\\u00\"]",
 		"[\"\n\"]", "[\"\xC3\"]", "[1]", "[\"a\",null]", "{\"a\"}",
+		"[\"\\u0]", "[\"\\x0001\"]", "[\"\\u1001\"]", "[\"\\u0101\"]", "[\"\\u001/\"]", "[\"\\u001:\"]",
+		"[\"\\u001`\"]", "[\"\\u001g\"]", "[\"\\u0021\"]",
 	};
 
 	(void)state;
@@ -31,6 +33,7 @@ static void a_set_has_one_text_only(void **state)
 		assert_true(set_valid(good[i], strlen(good[i])));
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_false(set_valid(bad[i], strlen(bad[i])));
+	assert_false(set_valid("[\"\\\0\"]", 6));
 }
 
 static void a_walk_gives_each_member_once(void **state)
@@ -50,6 +53,9 @@ static void a_walk_gives_each_member_once(void **state)
 	assert_int_equal(count, 3);
 	at = 0;
 	assert_false(set_next("", 0, &at, &member, &len));
+	/* A text that was cut has no member where it ends. */
+	assert_false(set_next("[\"\\", 3, &at, &member, &len));
+	assert_false(set_next("[\"a", 3, &at, &member, &len));
 }
 
 static void additions_win_and_removals_of_what_was_seen_apply(void **state)
