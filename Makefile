@@ -28,7 +28,7 @@ SHELL_RING := $(filter \
 	common/settings.c common/print.c common/env_posix.c common/files.c \
 	common/command.c common/every.c common/table.c common/zone.c client/main.c client/cmd%.c client/address.c client/trouble.c client/transport.c \
 	client/watch.c client/agent.c client/join.c client/run.c client/keys.c client/tablet.c client/doorstep.c \
-	daemon/main.c daemon/cmd%.c daemon/https.c daemon/gate.c daemon/tls.c daemon/writer.c daemon/serve.c daemon/desk.c, $(SOURCES))
+	daemon/main.c daemon/cmd%.c daemon/https.c daemon/reply.c daemon/gate.c daemon/tls.c daemon/writer.c daemon/serve.c daemon/desk.c, $(SOURCES))
 STORE_RING := $(filter-out $(PURE_RING) $(SHELL_RING), $(SOURCES))
 
 UNIT_TESTS  := $(sort $(wildcard tests/unit/test_*.c))

@@ -417,24 +417,3 @@ void text_merge(const struct text *base, const struct text *current, const struc
 		merge_known(forms, &all, out);
 	assert(out->spot_count > 0 || out->merged == out->other);
 }
-
-void text_merge_proposed(const struct text *base, const struct text *current, const struct text *proposed, void *memory,
-			 size_t room, struct text_merge *out)
-{
-	struct text_merge merge;
-	struct text_spot *spots;
-
-	text_merge(base, current, proposed, memory, room, &merge);
-	*out = merge;
-	out->merged = merge.other;
-	out->merged_len = merge.other_len;
-	out->other = merge.merged;
-	out->other_len = merge.merged_len;
-	/* The spots lie in the caller's memory. */
-	spots = (struct text_spot *)(void *)((char *)memory + ((const char *)merge.spots - (const char *)memory));
-	for (size_t i = 0; i < merge.spot_count; i++) {
-		const struct text_spot spot = spots[i];
-
-		spots[i] = (struct text_spot){ spot.other_at, spot.other_len, spot.at, spot.len, spot.base_at, spot.base_len };
-	}
-}

@@ -72,9 +72,4 @@ size_t text_merge_room(size_t base_len, size_t current_len, size_t proposed_len)
 void text_merge(const struct text *base, const struct text *current, const struct text *proposed, void *memory,
 		size_t room, struct text_merge *out);
 
-/* The same, but at each spot the proposed words stand: merged and other have changed places. For a person who chose the
- * proposed text when others had added to current since. */
-void text_merge_proposed(const struct text *base, const struct text *current, const struct text *proposed, void *memory,
-			 size_t room, struct text_merge *out);
-
 #endif

@@ -14,15 +14,14 @@
 
 #include "common/buf.h"
 #include "daemon/gate.h"
+#include "daemon/reply.h"
 #include "proto/enrol.h"
 #include "proto/limits.h"
 
 #define ENVELOPE_TYPE "application/vnd.doorstep.envelope"
 #define MESSAGE_TYPE "application/vnd.doorstep.message"
-#define JSON_TYPE "application/json"
 #define ENROL_BODY_MAX 4096
 #define CONNECTION_MEMORY (LIMIT_HEADERS_MAX + 8 * 1024)
-#define RETRY_AFTER_S 5
 
 enum route { ROUTE_NONE, ROUTE_SYNC, ROUTE_CENTRE, ROUTE_ENROL, ROUTE_HEALTH };
 
@@ -71,101 +70,6 @@ struct exchange {
 	struct writer_job job;
 	struct buf answer;    /* enrolment */
 };
-
-/* --- answers ---------------------------------------------------------------- */
-
-static unsigned http_code(enum status status)
-{
-	switch (status) {
-	case ST_OK:
-		return MHD_HTTP_OK;
-	case ST_FORGED:
-	case ST_REFUSED:
-		return MHD_HTTP_UNAUTHORIZED;
-	case ST_LIMIT:
-		return MHD_HTTP_CONTENT_TOO_LARGE;
-	case ST_NOT_FOUND:
-		return MHD_HTTP_NOT_FOUND;
-	case ST_PROTOCOL:
-	case ST_INVALID:
-	case ST_USAGE:
-	case ST_EXISTS:
-	case ST_STALE:
-		return MHD_HTTP_BAD_REQUEST;
-	case ST_UNKNOWN:
-		return MHD_HTTP_UPGRADE_REQUIRED;
-	case ST_NOMEM:
-	case ST_IO:
-	case ST_FULL:
-	case ST_READONLY:
-	case ST_BUSY:
-	case ST_CORRUPT:
-	case ST_STEP_BACK:
-	case ST_UNREACHABLE:
-	case ST_TLS:
-	case ST_LATER:
-	case ST_COUNT:
-		break;
-	}
-	return MHD_HTTP_SERVICE_UNAVAILABLE;
-}
-
-/* When it is worth coming back, with the codes that say "later". */
-static bool add_wait(struct MHD_Response *response, unsigned code)
-{
-	char seconds[16];
-
-	if (code != MHD_HTTP_SERVICE_UNAVAILABLE && code != MHD_HTTP_TOO_MANY_REQUESTS)
-		return true;
-	snprintf(seconds, sizeof seconds, "%d",
-		 code == MHD_HTTP_TOO_MANY_REQUESTS ? (int)(GATE_WINDOW_MS / 1000) : RETRY_AFTER_S);
-	return MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds) == MHD_YES;
-}
-
-static enum MHD_Result send_bytes(struct MHD_Connection *c, unsigned code, const char *type,
-				  const void *data, size_t len)
-{
-	struct MHD_Response *response;
-	enum MHD_Result result = MHD_NO;
-
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): MHD copies the bytes; its prototype has forgotten const. */
-	response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
-	if (response == NULL)
-		return MHD_NO;
-	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
-	    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
-	    add_wait(response, code))
-		result = MHD_queue_response(c, code, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result send_failure(struct MHD_Connection *c, unsigned code, const struct failure *why)
-{
-	enum MHD_Result result;
-	struct buf json;
-
-	buf_init(&json, 8192);
-	buf_add_failure(&json, why);
-	result = buf_status(&json) == ST_OK ? send_bytes(c, code, JSON_TYPE, json.data, json.len) : MHD_NO;
-	buf_close(&json);
-	return result;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *c, unsigned code, const char *what, const char *next)
-{
-	struct failure why;
-
-	failure_set(&why, ST_REFUSED, what, "Nothing was taken.", next);
-	return send_failure(c, code, &why);
-}
-
-/* For now: too much to do, or about to stop. */
-static enum MHD_Result put_off(struct MHD_Connection *c)
-{
-	return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "The centre can't take a request at this moment.",
-		      "Nothing to do: the tablet tries again by itself.");
-}
 
 /* --- what requests hold ------------------------------------------------------- */
 
@@ -267,7 +171,7 @@ static void enrol_work(struct centre *centre, void *ctx)
 	if (st == ST_OK)
 		st = enrol_answer_encode(&x->answer, &answer);
 	arena_close(&arena);
-	x->code = http_code(st);
+	x->code = reply_code(st);
 	/* A full disk of ours is nobody's guessing at codes. */
 	gate_tell(&x->https->gate, x->connection, st == ST_OK || centre_is_ours(st));
 }
@@ -286,7 +190,7 @@ static enum MHD_Result hand_over(struct exchange *x, struct centre_request *requ
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (stopping)
-		return put_off(x->connection);
+		return reply_later(x->connection);
 	x->handed_over = true;
 	x->job = (struct writer_job){ .request = request, .work = work, .done = exchange_done, .ctx = x };
 	MHD_suspend_connection(x->connection);
@@ -306,16 +210,16 @@ static enum MHD_Result start_sync(struct exchange *x)
 	centre_prepare(reader, &x->request);
 	reader_give(x->https, reader);
 	if (x->request.status != ST_OK)
-		return send_failure(x->connection, http_code(x->request.status), &x->request.why);
+		return reply_failure(x->connection, reply_code(x->request.status), &x->request.why);
 	if (!charge(x, x->body.room + x->request.message.room + x->request.arena.used))
-		return put_off(x->connection);
+		return reply_later(x->connection);
 	return hand_over(x, &x->request, NULL);
 }
 
 static enum MHD_Result start_enrol(struct exchange *x)
 {
 	if (!gate_open(&x->https->gate, x->connection))
-		return refuse(x->connection, MHD_HTTP_TOO_MANY_REQUESTS,
+		return reply_refuse(x->connection, MHD_HTTP_TOO_MANY_REQUESTS,
 			      "Too many enrolments from here were refused lately.", "Try again in ten minutes.");
 	return hand_over(x, NULL, enrol_work);
 }
@@ -326,11 +230,11 @@ static enum MHD_Result finish(struct exchange *x)
 	gate_answer_goes(&x->https->gate, x->connection, x->request.answer.len);
 	if (x->route == ROUTE_ENROL)
 		return x->code == MHD_HTTP_OK
-			       ? send_bytes(x->connection, x->code, MESSAGE_TYPE, x->answer.data, x->answer.len)
-			       : send_failure(x->connection, x->code, &x->why);
+			       ? reply_bytes(x->connection, x->code, MESSAGE_TYPE, x->answer.data, x->answer.len)
+			       : reply_failure(x->connection, x->code, &x->why);
 	if (x->request.status != ST_OK)
-		return send_failure(x->connection, http_code(x->request.status), &x->request.why);
-	return send_bytes(x->connection, MHD_HTTP_OK, ENVELOPE_TYPE, x->request.answer.data,
+		return reply_failure(x->connection, reply_code(x->request.status), &x->request.why);
+	return reply_bytes(x->connection, MHD_HTTP_OK, ENVELOPE_TYPE, x->request.answer.data,
 			  x->request.answer.len);
 }
 
@@ -339,17 +243,17 @@ static enum MHD_Result start(struct exchange *x)
 	static const char serving[] = "{\"status\":\"serving\"}\n";
 
 	if (x->crowded)
-		return put_off(x->connection);
+		return reply_later(x->connection);
 	switch (x->route) {
 	case ROUTE_SYNC:
 		return start_sync(x);
 	case ROUTE_ENROL:
 		return start_enrol(x);
 	case ROUTE_CENTRE:
-		return send_bytes(x->connection, MHD_HTTP_OK, MESSAGE_TYPE, x->https->card.data,
+		return reply_bytes(x->connection, MHD_HTTP_OK, MESSAGE_TYPE, x->https->card.data,
 				  x->https->card.len);
 	case ROUTE_HEALTH:
-		return send_bytes(x->connection, MHD_HTTP_OK, JSON_TYPE, serving, sizeof serving - 1);
+		return reply_bytes(x->connection, MHD_HTTP_OK, REPLY_JSON, serving, sizeof serving - 1);
 	case ROUTE_NONE:
 		break;
 	}
@@ -371,13 +275,13 @@ static enum MHD_Result begin(struct https *h, struct MHD_Connection *c, const ch
 		if (strcmp(url, ROUTES[i].path) == 0)
 			row = &ROUTES[i];
 	if (row == NULL)
-		return refuse(c, MHD_HTTP_NOT_FOUND, "There is nothing at this address of the centre.",
+		return reply_refuse(c, MHD_HTTP_NOT_FOUND, "There is nothing at this address of the centre.",
 			      "Check the address that the tablet was given.");
 	if (strcmp(method, row->method) != 0)
-		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "This address takes another kind of request.",
+		return reply_refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "This address takes another kind of request.",
 			      "The program that asked is not a Doorstep tablet of this version.");
 	if (length != NULL && strtoull(length, NULL, 10) > row->body_max)
-		return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
+		return reply_refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
 			      "Send less in one request.");
 	x = calloc(1, sizeof *x);
 	if (x == NULL)
@@ -426,7 +330,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 		return finish(x);
 	gate_request_whole(&x->https->gate, c);
 	if (buf_status(&x->body) != ST_OK)
-		result = refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
+		result = reply_refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "The request is larger than the centre takes.",
 				"Send less in one request.");
 	else
 		result = start(x);

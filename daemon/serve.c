@@ -309,6 +309,13 @@ static void stop(struct serving *s, bool clean)
 		close(s->lock);
 }
 
+static enum status fail_disk(struct failure *why)
+{
+	return failure_set(why, ST_IO, "The disk failed to keep what the centre wrote, so the centre has stopped.",
+			   "All that was confirmed to tablets is kept; what was not, they send again.",
+			   "Look at the disk, then start the centre again.");
+}
+
 enum status serve_run(const struct serve_options *options, struct failure *why)
 {
 	struct serving s = { .options = options, .lock = -1, .signals = -1 };
@@ -342,9 +349,7 @@ enum status serve_run(const struct serve_options *options, struct failure *why)
 		wait_for_signal(&s);
 	if (started && atomic_load(&s.writer.failed)) {
 		started = false;
-		st = failure_set(why, ST_IO, "The disk failed to keep what the centre wrote, so the centre has stopped.",
-				 "All that was confirmed to tablets is kept; what was not, they send again.",
-				 "Look at the disk, then start the centre again.");
+		st = fail_disk(why);
 	}
 	env_log(options->env, LOG_NOTICE, "serve", "stop", "clean=%d", started);
 out:

@@ -349,7 +349,7 @@ struct merged {
 	struct text_merge out;
 };
 
-static struct merged merge(const char *base, const char *current, const char *proposed, bool turned)
+static struct merged merge(const char *base, const char *current, const char *proposed)
 {
 	const struct text texts[3] = { text_of(base != NULL ? base : ""), text_of(current), text_of(proposed) };
 	const size_t room = text_merge_room(texts[0].len, texts[1].len, texts[2].len);
@@ -357,7 +357,7 @@ static struct merged merge(const char *base, const char *current, const char *pr
 
 	assert_non_null(merged.memory);
 	memset(merged.memory, 0xA5, room);
-	(turned ? text_merge_proposed : text_merge)(base != NULL ? &texts[0] : NULL, &texts[1], &texts[2], merged.memory, room, &merged.out);
+	text_merge(base != NULL ? &texts[0] : NULL, &texts[1], &texts[2], merged.memory, room, &merged.out);
 	return merged;
 }
 
@@ -393,7 +393,7 @@ static void assert_anchored(const struct text_merge *m)
 /* other NULL: no conflict. */
 static void assert_merge(const char *base, const char *current, const char *proposed, const char *stands, const char *other)
 {
-	struct merged m = merge(base, current, proposed, false);
+	struct merged m = merge(base, current, proposed);
 
 	assert_text(m.out.merged, m.out.merged_len, stands);
 	assert_text(m.out.other, m.out.other_len, other != NULL ? other : stands);
@@ -404,7 +404,7 @@ static void assert_merge(const char *base, const char *current, const char *prop
 
 static void a_spot_is_the_sentence_and_nothing_around_it(void **state)
 {
-	struct merged m = merge("Ate. Takes 5 mg. Slept.", "Ate. Takes 6 mg. Slept.", "Ate. Takes 75 mg. Slept well.", false);
+	struct merged m = merge("Ate. Takes 5 mg. Slept.", "Ate. Takes 6 mg. Slept.", "Ate. Takes 75 mg. Slept well.");
 
 	(void)state;
 	assert_int_equal(m.out.spot_count, 1);
@@ -416,7 +416,7 @@ static void a_spot_is_the_sentence_and_nothing_around_it(void **state)
 
 static void conflicts_in_neighbouring_sentences_are_two_spots(void **state)
 {
-	struct merged m = merge("Takes 5 mg. Lifts 5 kg.", "Takes 6 mg. Lifts 6 kg.", "Takes 7 mg.  Lifts 7 kg.", false);
+	struct merged m = merge("Takes 5 mg. Lifts 5 kg.", "Takes 6 mg. Lifts 6 kg.", "Takes 7 mg.  Lifts 7 kg.");
 
 	(void)state;
 	assert_int_equal(m.out.spot_count, 2);
@@ -425,24 +425,6 @@ static void conflicts_in_neighbouring_sentences_are_two_spots(void **state)
 	assert_text(m.out.merged + m.out.spots[0].at, m.out.spots[0].len, "Takes 6 mg.");
 	assert_int_equal(m.out.spots[1].base_at, strlen("Takes 5 mg. "));
 	assert_int_equal(m.out.spots[1].base_len, strlen("Lifts 5 kg."));
-	free(m.memory);
-}
-
-static void the_other_way_round_the_proposed_words_stand_at_the_spots(void **state)
-{
-	struct merged m = merge("Takes 5 mg. Slept.", "Takes 6 mg. Slept well.", "Takes 75 mg. Slept.", true);
-
-	(void)state;
-	assert_text(m.out.merged, m.out.merged_len, "Takes 75 mg. Slept well.");
-	assert_text(m.out.other, m.out.other_len, "Takes 6 mg. Slept well.");
-	assert_int_equal(m.out.spots[0].len, strlen("Takes 75 mg."));
-	assert_anchored(&m.out);
-	free(m.memory);
-	m = merge("Takes 5 mg. Slept. Lifts 5 kg.", "Takes 6 mg. Slept. Lifts 6 kg.", "Takes 75 mg. Slept. Lifts 7 kg.", true);
-	assert_int_equal(m.out.spot_count, 2);
-	assert_text(m.out.merged + m.out.spots[1].at, m.out.spots[1].len, "Lifts 7 kg.");
-	assert_text(m.out.other + m.out.spots[1].other_at, m.out.spots[1].other_len, "Lifts 6 kg.");
-	assert_anchored(&m.out);
 	free(m.memory);
 }
 
@@ -737,7 +719,6 @@ int main(void)
 		cmocka_unit_test(an_insertion_slides_to_where_it_is_a_sentence),
 		cmocka_unit_test(a_spot_is_the_sentence_and_nothing_around_it),
 		cmocka_unit_test(conflicts_in_neighbouring_sentences_are_two_spots),
-		cmocka_unit_test(the_other_way_round_the_proposed_words_stand_at_the_spots),
 		cmocka_unit_test(a_sentence_that_one_side_deleted_is_a_spot_with_its_blank),
 		cmocka_unit_test(without_a_base_the_whole_text_is_in_conflict),
 		cmocka_unit_test(texts_that_never_met_are_never_glued_together),
