@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/journal.h"
+#include "client/standing.h"
 #include "proto/limits.h"
 
 #define WAL_FRAME_BYTES (4096 + 24)
@@ -40,30 +41,33 @@ static int battery_percent(void)
 
 /* --- the replica -------------------------------------------------------------------- */
 
-static enum status open_replica(struct agent *a, struct failure *why)
-{
-	const struct agent_options *o = &a->options;
-	const enum status st = replica_open(&a->replica, a->database, o->schema, o->env, false, why);
-
-	a->replica_open = st == ST_OK;
-	return st;
-}
-
 /* After a failed fsync nobody knows what the disk holds: the connection is closed and opened
  * anew, never gone on with. */
 static enum status mend_replica(struct agent *a, struct failure *why)
 {
-	if (a->replica_open && !a->replica.db.failed)
+	const struct agent_options *o = &a->options;
+
+	if (agent_is_open(a) && !a->replica->db.failed)
 		return ST_OK;
-	if (a->replica_open)
-		replica_close(&a->replica);
-	a->replica_open = false;
-	return open_replica(a, why);
+	replica_close(a->replica);
+	return replica_open(a->replica, a->database, o->schema, o->env, false, why);
+}
+
+/* One that its owner opened may have been open for long. */
+static enum status open_replica(struct agent *a, struct failure *why)
+{
+	enum status st;
+
+	a->replica = a->options.replica != NULL ? a->options.replica : &a->own;
+	st = mend_replica(a, why);
+	if (st == ST_OK && (st = replica_check_schema(a->replica)) != ST_OK)
+		(void)failure_set(why, st, NULL, NULL, NULL);
+	return st;
 }
 
 static void truncate_wal(struct agent *a)
 {
-	sqlite3 *handle = a->replica.db.handle;
+	sqlite3 *handle = a->replica->db.handle;
 	int rc;
 
 	/* Not to keep anybody waiting: with somebody at work it moves what it can. */
@@ -71,7 +75,7 @@ static void truncate_wal(struct agent *a)
 	rc = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	(void)sqlite3_busy_timeout(handle, BUSY_MS);
 	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-		(void)db_status(&a->replica.db, rc);
+		(void)db_status(&a->replica->db, rc);
 }
 
 /* The caller holds the syncer's lock. The file is cut to nothing each time, so its size says
@@ -80,7 +84,7 @@ static void checkpoint_locked(struct agent *a)
 {
 	struct stat wal;
 
-	if (!a->replica.db.failed && stat(a->wal, &wal) == 0 && wal.st_size >= (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
+	if (!a->replica->db.failed && stat(a->wal, &wal) == 0 && wal.st_size >= (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
 		truncate_wal(a);
 }
 
@@ -89,57 +93,13 @@ void agent_checkpoint(struct agent *a)
 	struct stat wal;
 	int lock = -1;
 
-	if (!a->replica_open || a->replica.db.failed || stat(a->wal, &wal) != 0 ||
+	if (!agent_is_open(a) || a->replica->db.failed || stat(a->wal, &wal) != 0 ||
 	    wal.st_size < (off_t)AGENT_WAL_FRAMES * WAL_FRAME_BYTES)
 		return;
 	if (files_lock(a->lock, 0, &lock) != ST_OK)
 		return;
 	truncate_wal(a);
 	close(lock);
-}
-
-/* --- what status shows ---------------------------------------------------------------- */
-
-static enum status note_words(struct replica *r, const struct failure *why, int64_t now_ms)
-{
-	enum status st = replica_meta_set_int(r, "last_failure_ms", now_ms);
-
-	if (st == ST_OK)
-		st = replica_meta_set_blob(r, "last_failure", why->what, strlen(why->what));
-	if (st == ST_OK)
-		st = replica_meta_set_blob(r, "last_failure_next", why->next, strlen(why->next));
-	return st;
-}
-
-/* An exchange that went well as far as what people wrote is concerned. */
-static const struct failure UNREADABLE = {
-	.status = ST_UNKNOWN,
-	.what = "The centre sent something this version can't read. Everything you wrote is safe and is sent.",
-	.safe = "What this tablet had from the centre is as it was.",
-	.next = "Install the newer version.",
-};
-
-/* confirmed: the answer brought outcomes. failed: NULL = it went well. */
-static enum status note_result(struct agent *a, bool confirmed, const struct failure *failed)
-{
-	struct replica *r = &a->replica;
-	const struct env *env = a->options.env;
-	const int64_t now_ms = env->wall_ms(env->ctx);
-	static const struct failure NONE = { .status = ST_OK };
-	enum status st = db_begin(&r->db);
-
-	if (st != ST_OK)
-		return st;
-	if (failed == NULL)
-		st = replica_meta_set_int(r, "last_down_ms", now_ms);
-	if (st == ST_OK && confirmed)
-		st = replica_meta_set_int(r, "last_up_ms", now_ms);
-	if (st == ST_OK)
-		st = note_words(r, failed != NULL ? failed : &NONE, failed != NULL ? now_ms : 0);
-	if (st == ST_OK)
-		return db_commit(&r->db);
-	db_rollback(&r->db);
-	return st;
 }
 
 static bool stop_wanted(void *ctx)
@@ -150,14 +110,27 @@ static bool stop_wanted(void *ctx)
 	return poll(&signals, 1, 0) > 0;
 }
 
+static enum status note(struct replica *r, const struct failure *failed)
+{
+	enum status st = db_begin(&r->db);
+
+	if (st != ST_OK)
+		return st;
+	st = standing_note(r, false, failed);
+	if (st == ST_OK)
+		return db_commit(&r->db);
+	db_rollback(&r->db);
+	return st;
+}
+
 static void note_failure(struct agent *a, enum status st, const struct failure *failed)
 {
 	enum status noted;
 
 	/* Being told to stop says nothing about the centre. */
-	if (a->replica.db.failed || stop_wanted(a))
+	if (a->replica->db.failed || stop_wanted(a))
 		return;
-	noted = note_result(a, false, failed);
+	noted = note(a->replica, failed);
 	/* What keeps it from being noted is then what is told already. */
 	if (noted != ST_OK && noted != st)
 		env_log(a->options.env, LOG_WARNING, "agent", "failure not noted", "status=%s", status_name(noted));
@@ -183,11 +156,6 @@ static enum status build(void *ctx, const void **bytes_out, size_t *len_out, str
 	*bytes_out = a->request.data;
 	*len_out = a->request.len;
 	return ST_OK;
-}
-
-static uint64_t settled(const struct apply_report *applied)
-{
-	return applied->accepted + applied->merged + applied->superseded + applied->held;
 }
 
 static void add_applied(struct apply_report *sum, const struct apply_report *one)
@@ -223,7 +191,7 @@ static bool more_to_send(struct agent *a, const struct sync_options *options, co
 {
 	struct outbox_counts counts = { 0 };
 
-	if (settled(applied) == 0 || options->send_nothing || journal_counts(&a->replica, &counts) != ST_OK)
+	if (apply_settled(applied) == 0 || options->send_nothing || journal_counts(a->replica, &counts) != ST_OK)
 		return false;
 	return counts.waiting > 0 || (options->rest_ms == 0 && counts.dirty > counts.attention);
 }
@@ -269,9 +237,6 @@ static enum status exchange(struct agent *a, const struct sync_options *options,
 	report->again = one.applied.more || more_to_send(a, options, &one.applied);
 	if (!report->again)
 		a->changes_max = 0;
-	st = note_result(a, settled(&one.applied) > 0, one.applied.unreadable ? &UNREADABLE : NULL);
-	if (st != ST_OK)
-		env_log(a->options.env, LOG_WARNING, "agent", "result not noted", "status=%s", status_name(st));
 	return ST_OK;
 }
 
@@ -326,7 +291,7 @@ enum status agent_sync(struct agent *a, const struct sync_options *options, stru
 		st = agent_exchange(a, options, AGENT_LOCK_WAIT_MS, report, why);
 	} while (st == ST_OK && (report->again || (report->applied.anew && !anew)));
 	if (st == ST_OK && report->applied.unreadable && why != NULL)
-		*why = UNREADABLE;
+		*why = SYNC_UNREADABLE;
 	return st == ST_OK && report->applied.unreadable ? ST_UNKNOWN : st;
 }
 
@@ -348,7 +313,7 @@ static enum status set_paths(struct agent *a, struct failure *why)
 static enum status open_transport(struct agent *a, struct failure *why)
 {
 	const struct transport_options options = {
-		.url = a->replica.identity.url,
+		.url = a->replica->identity.url,
 		.ca_pem = a->keys.ca_pem,
 		.env = a->options.env,
 		.limits = a->options.limits,
@@ -365,13 +330,13 @@ static enum status open_all(struct agent *a, struct failure *why)
 
 	if (st == ST_OK)
 		st = open_replica(a, why);
-	if (st == ST_OK && a->replica.identity.device == 0)
+	if (st == ST_OK && a->replica->identity.device == 0)
 		st = failure_set(why, ST_REFUSED, "This tablet is not known to a centre yet.",
 				 "Everything you wrote is saved on this tablet.",
 				 "Ask a supervisor for a code and enrol the tablet.");
 	if (st == ST_OK)
 		st = keys_load(&a->keys, a->options.home, why);
-	if (st == ST_OK && (st = sync_init(&a->sync, &a->replica, a->keys.seed)) != ST_OK)
+	if (st == ST_OK && (st = sync_init(&a->sync, a->replica, a->keys.seed)) != ST_OK)
 		failure_set(why, st, NULL, NULL, NULL);
 	return st == ST_OK ? open_transport(a, why) : st;
 }
@@ -402,8 +367,7 @@ void agent_close(struct agent *a)
 	transport_close(a->transport);
 	sync_close(&a->sync);
 	keys_close(&a->keys);
-	if (a->replica_open)
-		replica_close(&a->replica);
+	replica_close(&a->own);
 	buf_close(&a->request);
 	buf_close(&a->answer);
 	free(a);
@@ -411,5 +375,10 @@ void agent_close(struct agent *a)
 
 struct replica *agent_replica(struct agent *a)
 {
-	return &a->replica;
+	return a->replica;
+}
+
+bool agent_is_open(const struct agent *a)
+{
+	return a->replica->db.handle != NULL;
 }

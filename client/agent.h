@@ -8,13 +8,6 @@
  *             applied and the WAL is checkpointed. Only its holder checkpoints.
  *             `doorstep sync` works beside a running `doorstep run`.
  *   run.lock  one `doorstep run` at a time.
- *
- * Written to ds_meta after each exchange, by the tablet's clock:
- *   last_up_ms        when the centre last confirmed changes of this tablet
- *   last_down_ms      when an answer of the centre was last applied
- *   last_failure_ms   when the newest exchange failed; 0 = it went well
- *   last_failure      then: what happened, in words (text)
- *   last_failure_next then: what to do next, in words (text)
  */
 #ifndef CLIENT_AGENT_H
 #define CLIENT_AGENT_H
@@ -38,6 +31,9 @@ struct agent_options {
 	const char *home; /* the tablet's folder */
 	const struct env *env;
 	const struct schema *schema;
+	/* The caller's open replica, not used by others meanwhile; after a failing disk it may be closed when a
+	 * call returns (tablet_mend). NULL: the agent opens one of its own. */
+	struct replica *replica;
 	struct transport_limits limits; /* zeros = defaults */
 	/* Of agent_run alone. */
 	int64_t poll_ms; /* between two looks for news; 0 = AGENT_POLL_MS */
@@ -46,8 +42,7 @@ struct agent_options {
 
 struct agent {
 	struct agent_options options;
-	struct replica replica;
-	bool replica_open; /* false only after a failing disk kept it from being opened again */
+	struct replica *replica, own;
 	struct keys keys;
 	struct sync sync;
 	struct transport *transport;
@@ -57,13 +52,15 @@ struct agent {
 	int signals; /* agent_run: readable = told to stop; else -1 */
 };
 
-/* Opens the replica, the keys and (unconnected) the transport. home's text outlives it.
+/* Opens the replica where none is given, the keys and (unconnected) the transport. home's text outlives it.
  * ST_REFUSED: not enrolled. ST_NOT_FOUND, ST_IO, ST_CORRUPT, ST_BUSY. */
 enum status agent_open(struct agent **out, const struct agent_options *options, struct failure *why) MUST_CHECK;
 void agent_close(struct agent *a); /* NULL is fine */
 
-/* The agent's own connection to the replica, for reading between calls. */
+/* The agent's connection to the replica, for reading between calls. */
 struct replica *agent_replica(struct agent *a);
+/* Is it open? Not where a failing disk kept it from being opened again. */
+bool agent_is_open(const struct agent *a);
 
 /* Sums over the exchanges of one sync. */
 struct agent_report {
@@ -79,7 +76,7 @@ struct agent_report {
 	bool again;                    /* the centre or the tablet has more: exchange again at once */
 };
 
-/* One exchange under the syncer's lock, added to *report; then ds_meta, then the WAL. As agent_sync. */
+/* One exchange under the syncer's lock, added to *report; then the WAL. How it went is noted (standing.h). As agent_sync. */
 enum status agent_exchange(struct agent *a, const struct sync_options *options, int lock_wait_ms,
 			   struct agent_report *report, struct failure *why) MUST_CHECK;
 

@@ -235,9 +235,19 @@ static enum status apply_notice(struct replica *r, const struct answer *answer, 
 		return replica_tell(r, COUNTER_NOTICE);
 	case NOTICE_NONE:
 	case NOTICE_VERSION:
+	case NOTICE_SEND_WHOLE: /* see note_whole */
 		break;
 	}
 	return ST_OK;
+}
+
+/* The centre lacks what a change's brief leaves out: at once again, and whole, until an answer no longer says so. */
+static enum status note_whole(struct replica *r, struct apply_report *report)
+{
+	const bool was = replica_meta_int(r, "send_whole") != 0, is = report->notices[NOTICE_SEND_WHOLE];
+
+	report->more = report->more || (is && !was);
+	return was == is ? ST_OK : replica_meta_set_int(r, "send_whole", is);
 }
 
 static enum status apply_notices(struct replica *r, const struct answer *answer, struct apply_report *report)
@@ -251,7 +261,7 @@ static enum status apply_notices(struct replica *r, const struct answer *answer,
 			report->notices[notice] = true;
 		st = apply_notice(r, answer, answer->notices[i], report);
 	}
-	return st;
+	return st == ST_OK ? note_whole(r, report) : st;
 }
 
 /* --- the reading ------------------------------------------------------------------ */
@@ -321,6 +331,11 @@ static enum status apply_parts(struct replica *r, const struct answer *answer, s
 	else if (st == ST_OK && readable && answer->cursor.len > 0)
 		st = replica_meta_set_blob(r, "cursor", answer->cursor.data, answer->cursor.len);
 	return st;
+}
+
+uint64_t apply_settled(const struct apply_report *report)
+{
+	return report->accepted + report->merged + report->superseded + report->held;
 }
 
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,

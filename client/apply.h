@@ -37,6 +37,9 @@ struct apply_report {
 	bool notices[16]; /* by enum notice */
 };
 
+/* Changes that the answer said something of. */
+uint64_t apply_settled(const struct apply_report *report);
+
 /* Of the exchange that brought the answer, by this tablet's clocks. */
 struct apply_times {
 	int64_t wall_sent_ms, wall_received_ms; /* when the request left and the answer came */

@@ -311,7 +311,8 @@ static enum status object_drop(struct check *c, const struct object *object)
 	enum status status;
 
 	buf_init(&buf, 1024);
-	buf_printf(&buf, "DROP %s ", object->type);
+	/* A view takes its triggers with it. */
+	buf_printf(&buf, "DROP %s IF EXISTS ", object->type);
 	buf_add_sql_name(&buf, object->name);
 	status = buf_status(&buf);
 	if (status == ST_OK)
@@ -425,6 +426,8 @@ static enum status repair(struct check *c)
 
 	if (status == ST_OK)
 		status = drop_others(c);
+	if (status == ST_OK)
+		status = catalogue_read(&c->r->db, &c->arena, &c->file);
 	if (status == ST_OK)
 		status = make_missing(c);
 	if (status == ST_OK && c->flag_left)

@@ -48,7 +48,7 @@ static const char BOOKKEEPING[] =
 	"CREATE INDEX IF NOT EXISTS ds_past_group ON ds_past(kind, id, grp, until);\n"
 	"CREATE TABLE IF NOT EXISTS ds_journal(n INTEGER PRIMARY KEY, origin INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	" id TEXT NOT NULL, patient TEXT, body BLOB NOT NULL, digest BLOB NOT NULL, state INTEGER NOT NULL,"
-	" made_wall_ms INTEGER NOT NULL, seq INTEGER, reason INTEGER, outcome TEXT) STRICT;\n"
+	" made_wall_ms INTEGER NOT NULL, seq INTEGER, reason INTEGER, outcome TEXT, brief BLOB) STRICT;\n"
 	"CREATE INDEX IF NOT EXISTS ds_journal_state ON ds_journal(state, n);\n"
 	"CREATE INDEX IF NOT EXISTS ds_journal_record ON ds_journal(kind, id);\n"
 	"CREATE TABLE IF NOT EXISTS ds_sent(n INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL,"
@@ -67,9 +67,34 @@ static const char BOOKKEEPING[] =
 	" reason ANY, field ANY, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_notice(at_ms INTEGER NOT NULL, what TEXT NOT NULL) STRICT;\n";
 
+#define DIRTY_OF(group) "EXISTS(SELECT 1 FROM ds_dirty WHERE kind=NEW.kind AND id=NEW.id AND grp=" group ")"
+#define IN_FLIGHT "FROM ds_sent WHERE kind=NEW.kind AND id=NEW.id AND grp IN (NEW.grp,-1) AND settled=0"
+
+/* What the triggers of all kinds have in common. Each condition is a WHEN, since INSERT … SELECT … WHERE makes a table in
+ * memory each time.
+ * ds_edit: this group is edited, and these are the values that the edit overwrites. Its base: the highest number in
+ * flight, else what has been seen of the centre, else nothing. Its two triggers may fire in either order.
+ * ds_new: this row was inserted. A record that nobody knew becomes dirty as new. */
+static const char COMMON[] =
+	"CREATE VIEW IF NOT EXISTS ds_edit(kind,id,grp,vals) AS SELECT 0,'',0,'';\n"
+	"CREATE TRIGGER IF NOT EXISTS ds_edit_again INSTEAD OF INSERT ON ds_edit WHEN " DIRTY_OF("NEW.grp") " BEGIN\n"
+	" " TOUCH " WHERE kind=NEW.kind AND id=NEW.id AND grp=NEW.grp;\nEND;\n"
+	"CREATE TRIGGER IF NOT EXISTS ds_edit_first INSTEAD OF INSERT ON ds_edit WHEN NOT " DIRTY_OF("NEW.grp") " BEGIN\n"
+	" INSERT INTO ds_dirty(" DIRTY_COLUMNS ") VALUES(NEW.kind,NEW.id,NEW.grp,"
+	"(SELECT coalesce((SELECT seq FROM ds_version WHERE kind=NEW.kind AND id=NEW.id AND grp=NEW.grp),"
+	"(SELECT seq FROM ds_version WHERE kind=NEW.kind AND id=NEW.id AND grp=-1))"
+	" WHERE NOT EXISTS(SELECT 1 " IN_FLIGHT ")),(SELECT max(n) " IN_FLIGHT "),NEW.vals," EVIDENCE ");\nEND;\n"
+	"CREATE VIEW IF NOT EXISTS ds_new(kind,id) AS SELECT 0,'';\n"
+	"CREATE TRIGGER IF NOT EXISTS ds_new_noted INSTEAD OF INSERT ON ds_new WHEN NOT " DIRTY_OF("-1")
+	" AND NOT EXISTS(SELECT 1 FROM ds_version WHERE kind=NEW.kind AND id=NEW.id)"
+	" AND NOT EXISTS(SELECT 1 FROM ds_gone WHERE kind=NEW.kind AND id=NEW.id)"
+	" AND NOT EXISTS(SELECT 1 FROM ds_sent WHERE kind=NEW.kind AND id=NEW.id AND settled=0) BEGIN\n"
+	" INSERT INTO ds_dirty(" DIRTY_COLUMNS ") VALUES(NEW.kind,NEW.id,-1,NULL,NULL,NULL," EVIDENCE ");\nEND;\n";
+
 void capture_bookkeeping(struct buf *buf)
 {
 	buf_add_str(buf, BOOKKEEPING);
+	buf_add_str(buf, COMMON);
 	buf_add_str(buf, "INSERT INTO ds_state(one,edit,reading) SELECT 1,0,0"
 			 " WHERE NOT EXISTS(SELECT 1 FROM ds_state);\n");
 }
@@ -137,29 +162,9 @@ static void add_json(struct buf *buf, const struct kind *kind, uint64_t mask, co
 	buf_add_byte(buf, ')');
 }
 
-/* Two columns, base_seq and base_n: the highest number in flight, else what has been seen of the centre, else nothing. */
-static void add_base(struct buf *buf, const struct kind *kind, const char *id, const char *group)
-{
-	const unsigned num = kind->num;
-
-	buf_printf(buf,
-		   "(SELECT coalesce((SELECT seq FROM ds_version WHERE kind=%u AND id=%s AND grp=%s),"
-		   "(SELECT seq FROM ds_version WHERE kind=%u AND id=%s AND grp=-1)) WHERE NOT EXISTS("
-		   "SELECT 1 FROM ds_sent WHERE kind=%u AND id=%s AND grp IN (%s,-1) AND settled=0)),",
-		   num, id, group, num, id, num, id, group);
-	buf_printf(buf, "(SELECT max(n) FROM ds_sent WHERE kind=%u AND id=%s AND grp IN (%s,-1) AND settled=0)", num,
-		   id, group);
-}
-
 static void add_where_record(struct buf *buf, const struct kind *kind, const char *id)
 {
 	buf_printf(buf, " WHERE kind=%u AND id=%s", (unsigned)kind->num, id);
-}
-
-static void add_is_dirty(struct buf *buf, const struct kind *kind, const char *id, const char *group)
-{
-	buf_printf(buf, "EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=%s AND grp=%s)", (unsigned)kind->num, id,
-		   group);
 }
 
 /* (VALUES (1),(5)) AS g: the numbers of the groups that a tablet may write; the deletion mark too, where asked for. */
@@ -413,23 +418,15 @@ static void add_closed_update(struct buf *buf, const struct kind *kind)
 static void add_group_update(struct buf *buf, const struct kind *kind, const struct group *group)
 {
 	static const char *const sides[2] = { "NEW.", "OLD." };
-	char number[4];
 
-	(void)snprintf(number, sizeof number, "%u", (unsigned)group->num);
 	buf_printf(buf, "CREATE TRIGGER \"ds_%s_edit_%s\" BEFORE UPDATE OF ", kind->name, group->name);
 	kindsql_columns(buf, kind, group->mask, "");
 	buf_printf(buf, " ON \"%s\" WHEN ", kind->name);
 	add_compare(buf, kind, group->mask, sides, false);
-	buf_add_str(buf, " AND " LOUD " BEGIN\n " TOUCH);
-	add_where_record(buf, kind, "OLD.id");
-	buf_printf(buf, " AND grp=%s;\n INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,OLD.id,%s,", number,
-		   (unsigned)kind->num, number);
-	add_base(buf, kind, "OLD.id", number);
-	buf_add_byte(buf, ',');
+	buf_printf(buf, " AND " LOUD " BEGIN\n INSERT INTO ds_edit VALUES(%u,OLD.id,%u,", (unsigned)kind->num,
+		   (unsigned)group->num);
 	add_json(buf, kind, group->mask, "OLD.");
-	buf_add_str(buf, "," EVIDENCE " WHERE NOT ");
-	add_is_dirty(buf, kind, "OLD.id", number);
-	buf_add_str(buf, ";\nEND;\n");
+	buf_add_str(buf, ");\nEND;\n");
 }
 
 /* The edit stands: some group took it, or there was nothing to note. */
@@ -465,22 +462,12 @@ static void add_insert_before(struct buf *buf, const struct kind *kind)
 		add_breaks(buf, kind, "o.");
 		buf_add_str(buf, ";\n");
 	}
-	buf_add_str(buf, " " TOUCH);
-	add_where_record(buf, kind, "NEW.id");
-	buf_add_str(buf, " AND (SELECT ");
-	add_case_differs(buf, kind, "grp");
-	buf_printf(buf, " FROM \"%s\" AS o WHERE o.id=NEW.id);\n", kind->name);
-
-	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,o.id,g.column1,", (unsigned)kind->num);
-	add_base(buf, kind, "o.id", "g.column1");
-	buf_add_byte(buf, ',');
+	buf_printf(buf, " INSERT INTO ds_edit SELECT %u,o.id,g.column1,", (unsigned)kind->num);
 	add_case_json(buf, kind, "g.column1", "o.");
-	buf_printf(buf, "," EVIDENCE " FROM \"%s\" AS o, ", kind->name);
+	buf_printf(buf, " FROM \"%s\" AS o, ", kind->name);
 	add_groups(buf, kind, false);
 	buf_add_str(buf, " WHERE o.id=NEW.id AND ");
 	add_case_differs(buf, kind, "g.column1");
-	buf_add_str(buf, " AND NOT ");
-	add_is_dirty(buf, kind, "o.id", "g.column1");
 	buf_add_str(buf, ";\nEND;\n");
 }
 
@@ -503,9 +490,8 @@ static void add_brought_back(struct buf *buf, const struct kind *kind)
 	add_where_record(buf, kind, "NEW.id");
 	buf_printf(buf, " AND patient<>NEW.%s;\n", kind_has_patient(kind) ? "patient" : "id");
 
-	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,x.id,g.column1,", num);
-	add_base(buf, kind, "x.id", "g.column1");
-	buf_add_str(buf, ",CASE g.column1 WHEN 0 THEN '[1]' END," EVIDENCE " FROM ds_gone AS x, ");
+	buf_printf(buf, " INSERT INTO ds_edit SELECT %u,x.id,g.column1,CASE g.column1 WHEN 0 THEN '[1]' END FROM ds_gone AS x, ",
+		   num);
 	add_groups(buf, kind, true);
 	buf_printf(buf, " WHERE x.kind=%u AND x.id=NEW.id AND NOT EXISTS("
 			"SELECT 1 FROM ds_dirty WHERE kind=%u AND id=x.id AND grp IN (g.column1,-1));\n", num, num);
@@ -543,12 +529,7 @@ static void add_insert_after(struct buf *buf, const struct kind *kind)
 		add_unsealed(buf, kind);
 		buf_add_str(buf, ";\n");
 	}
-	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,NEW.id,-1,NULL,NULL,NULL," EVIDENCE
-			" WHERE NOT ", num);
-	add_is_gone(buf, kind);
-	buf_printf(buf, " AND NOT EXISTS(SELECT 1 FROM ds_version WHERE kind=%u AND id=NEW.id) AND NOT ", num);
-	add_is_dirty(buf, kind, "NEW.id", "-1");
-	buf_printf(buf, " AND NOT EXISTS(SELECT 1 FROM ds_sent WHERE kind=%u AND id=NEW.id AND settled=0);\n", num);
+	buf_printf(buf, " INSERT INTO ds_new VALUES(%u,NEW.id);\n", num);
 	add_brought_back(buf, kind);
 	add_undeleted(buf, kind);
 	add_made(buf, kind, true);
@@ -571,20 +552,13 @@ static void add_delete(struct buf *buf, const struct kind *kind)
 		add_is_closed(buf, kind, "OLD.");
 		buf_add_str(buf, ";\n");
 	}
-	buf_printf(buf, " INSERT INTO ds_dirty(" DIRTY_COLUMNS ") SELECT %u,OLD.id,g.column1,", num);
-	add_base(buf, kind, "OLD.id", "g.column1");
-	buf_add_byte(buf, ',');
+	buf_printf(buf, " INSERT INTO ds_edit SELECT %u,OLD.id,g.column1,", num);
 	add_case_json(buf, kind, "g.column1", "OLD.");
-	buf_add_str(buf, "," EVIDENCE " FROM ");
+	buf_add_str(buf, " FROM ");
 	add_groups(buf, kind, false);
-	buf_printf(buf, " WHERE NOT EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=OLD.id AND grp IN (g.column1,-1));\n",
-		   num);
-	buf_printf(buf, " " TOUCH " WHERE kind=%u AND id=OLD.id AND grp=0;\n INSERT INTO ds_dirty(" DIRTY_COLUMNS
-			") SELECT %u,OLD.id,0,", num, num);
-	add_base(buf, kind, "OLD.id", "0");
-	buf_add_str(buf, ",'[0]'," EVIDENCE " WHERE NOT ");
-	add_is_dirty(buf, kind, "OLD.id", "0");
-	buf_printf(buf, ";\n DELETE FROM ds_gone WHERE kind=%u AND id=OLD.id;\n INSERT INTO ds_gone(kind,id,patient,last)"
+	buf_printf(buf, " WHERE NOT EXISTS(SELECT 1 FROM ds_dirty WHERE kind=%u AND id=OLD.id AND grp IN (g.column1,-1));\n"
+			" INSERT INTO ds_edit VALUES(%u,OLD.id,0,'[0]');\n", num, num);
+	buf_printf(buf, " DELETE FROM ds_gone WHERE kind=%u AND id=OLD.id;\n INSERT INTO ds_gone(kind,id,patient,last)"
 			" SELECT %u,OLD.id,%s,", num, num, patient);
 	add_json(buf, kind, kind->mask_all, "OLD.");
 	buf_add_str(buf, ";\n");

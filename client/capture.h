@@ -2,9 +2,11 @@
  * Store ring (text in a buf); no database here.
  *
  * How a plain statement is noticed (SQL that SQLite 3.40 has, no function of ours):
- * - BEFORE UPDATE OF a group's columns, WHEN one differs: the group becomes dirty
- *   (UPDATE ds_dirty, then INSERT … WHERE NOT EXISTS; no conflict clause, since an
- *   outer OR REPLACE would override it).
+ * - BEFORE UPDATE OF a group's columns, WHEN one differs: the group becomes dirty.
+ * - A kind's triggers say so by inserting into the view ds_edit, whose triggers do the rest for all
+ *   kinds: UPDATE ds_dirty where it has the group, INSERT where it has not (no conflict clause, since an
+ *   outer OR REPLACE would override it). Whoever opens the file reads every trigger, so their text
+ *   is kept short.
  * - BEFORE INSERT where a row of that id exists (REPLACE and upsert; REPLACE fires no delete
  *   trigger): each group that differs becomes dirty. If the statement then does
  *   nothing, the live row equals its base and the push drops it.

@@ -130,6 +130,13 @@ const char *cmd_group_words(struct cmd *c, const struct kind *kind, const struct
 	return keep_words(c, &words);
 }
 
+const char *cmd_conflict_about(struct cmd *c, const struct cmd_conflict *conflict)
+{
+	const bool whole = strcmp(conflict->group->name, "record") == 0;
+
+	return whole ? "the whole record" : cmd_group_words(c, conflict->kind, conflict->group);
+}
+
 const char *cmd_group_values(struct cmd *c, const struct kind *kind, const struct group *group, const struct row *row)
 {
 	const bool alone = (group->mask & (group->mask - 1)) == 0;
@@ -221,24 +228,31 @@ static const char *patient_name(struct cmd *c, const struct id *patient)
 	return name == NULL ? "" : name;
 }
 
+struct told {
+	size_t count, undecided;
+};
+
 static enum status tell(struct cmd *c, const struct cmd_conflict *conflict, void *ctx)
 {
 	char id[ID_TEXT_SIZE], record[ID_TEXT_SIZE];
-	size_t *count = ctx;
+	struct told *told = ctx;
 
 	id_format(&conflict->id, id);
 	id_format(&conflict->record, record);
-	printf("%sconflict/%s\n", (*count)++ == 0 ? "" : "\n", id);
+	printf("%sconflict/%s\n", told->count++ == 0 ? "" : "\n", id);
 	printf("%s, %s: %s (%s/%s)\n", patient_name(c, &conflict->patient), conflict->kind->label,
-	       cmd_group_words(c, conflict->kind, conflict->group), conflict->kind->name, record);
+	       cmd_conflict_about(c, conflict), conflict->kind->name, record);
 	cmd_conflict_tell(c, conflict);
 	if (conflict->decided)
 		puts("  Decided on this tablet; the centre closes it when the decision has arrived.");
+	else
+		told->undecided++;
 	return ST_OK;
 }
 
 static enum status conflicts_body(struct cmd *c)
 {
+	struct told told = { 0 };
 	size_t count = 0;
 	enum status st;
 
@@ -248,10 +262,10 @@ static enum status conflicts_body(struct cmd *c)
 		(void)fputs(count == 0 ? "]\n" : "\n]\n", stdout);
 		return st;
 	}
-	st = cmd_conflict_each(c, NULL, NULL, tell, &count);
-	if (st == ST_OK && count == 0)
+	st = cmd_conflict_each(c, NULL, NULL, tell, &told);
+	if (st == ST_OK && told.count == 0)
 		puts("No conflict is open.");
-	else if (st == ST_OK)
+	else if (st == ST_OK && told.undecided > 0)
 		puts("\nDecide with `doorstep decide CONFLICT --keep current`, `--keep other`, `--keep N` or `--value V`.");
 	return st;
 }

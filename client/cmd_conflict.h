@@ -34,6 +34,9 @@ void cmd_conflict_tell(struct cmd *c, const struct cmd_conflict *conflict);
 /* "Dose, Unit, Route": the labels of a group's fields. In the arena. */
 const char *cmd_group_words(struct cmd *c, const struct kind *kind, const struct group *group);
 
+/* What a conflict is about: the same, and "the whole record" where a record is one group. Never NULL. */
+const char *cmd_conflict_about(struct cmd *c, const struct cmd_conflict *conflict);
+
 /* The group's values on one line: "Dose 5, Unit mg". In the arena. */
 const char *cmd_group_values(struct cmd *c, const struct kind *kind, const struct group *group,
 			     const struct row *row);

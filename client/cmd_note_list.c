@@ -99,11 +99,11 @@ static enum status each_waiting(struct cmd *c, const char *sql, waiting_fn *fn, 
 
 static void tell_returned(struct cmd *c, sqlite3_stmt *stmt, struct buf *json)
 {
-	char first[160];
+	char first[168];
 
 	(void)c;
 	(void)json;
-	(void)snprintf(first, sizeof first, "Returned by %.120s: ", text_at(stmt, 2));
+	(void)snprintf(first, sizeof first, "Note returned by %.120s: ", text_at(stmt, 2));
 	cmd_lines(first, text_at(stmt, 3)[0] == '\0' ? "(without a word)" : text_at(stmt, 3));
 	printf("       %s. Next: doorstep note addend %s --type TYPE --reason TEXT\n", text_at(stmt, 1), text_at(stmt, 0));
 }

@@ -206,15 +206,15 @@ int cmd_note_addend(const struct command_line *line)
 
 static enum status check_error(struct cmd *c, const struct entry *note)
 {
-	const char *author = entry_text(note, "author");
+	const char *author = entry_text(note, "author"), *reason = command_option(c->line, "--reason");
 	char worker[ID_TEXT_SIZE];
 
 	id_format(&c->r->identity.worker, worker);
 	if (status_is(note, CLOSING_ERROR))
-		return refuse(c, "This note has been marked as entered in error.", "There is nothing more to do.");
+		return refuse(c, "This note is marked as entered in error already.", "There is nothing more to do.");
 	if (author != NULL && strcmp(author, worker) != 0)
 		return refuse(c, "This note is somebody else's, and its author marks it.", "Ask its author or a supervisor.");
-	if (command_option(c->line, "--reason") == NULL)
+	if (reason == NULL || reason[0] == '\0')
 		return usage(c, "It is not said why the note is in error.", "Add --reason TEXT.");
 	return ST_OK;
 }

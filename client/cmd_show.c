@@ -221,7 +221,7 @@ static enum status tell_conflict(struct cmd *c, const struct cmd_conflict *confl
 
 	(void)ctx;
 	id_format(&conflict->id, id);
-	printf("\nConflict: %s (conflict/%s)\n", cmd_group_words(c, conflict->kind, conflict->group), id);
+	printf("\nConflict: %s (conflict/%s)\n", cmd_conflict_about(c, conflict), id);
 	cmd_conflict_tell(c, conflict);
 	return ST_OK;
 }
@@ -257,7 +257,7 @@ static void tell_fields(struct cmd *c, const struct entry *entry)
 		if (entry->texts[f] == NULL || strcmp(field->name, "linked_to") == 0)
 			continue;
 		text = cmd_value(c, field, &entry->row.values[f]);
-		if (strchr(text, '\n') == NULL && strlen(text) <= 80) {
+		if (strchr(text, '\n') == NULL && strlen(text) <= 80 && strlen(field->label) <= 24) {
 			printf("%-24s %s\n", field->label, text);
 			tell_rule(entry, field);
 			tell_correction(c, entry, field);
@@ -309,7 +309,7 @@ static enum status tell_records(struct cmd *c, const struct entry *patient)
 		db_bind_id(stmt, 1, &patient->id);
 		st = db_step(&c->r->db, stmt, &row);
 		if (st == ST_OK && db_column_int(stmt, 0) > 0)
-			printf("  %-22s %" PRId64 "\n", kind->name, db_column_int(stmt, 0));
+			printf("  %-22s %" PRId64 "\n", kind->label, db_column_int(stmt, 0));
 		db_done(stmt);
 	}
 	return st;

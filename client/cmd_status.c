@@ -88,6 +88,15 @@ static void row(const char *label, uint64_t count)
 	printf("%-22s%" PRIu64 "\n", label, count);
 }
 
+/* A count, with the command that says more where there is any. */
+static void row_next(const char *label, uint64_t count, const char *command)
+{
+	if (count == 0)
+		row(label, count);
+	else
+		printf("%-22s%" PRIu64 ". Next: %s\n", label, count, command);
+}
+
 static void notice_text(void *ctx, int64_t at_ms, const char *what)
 {
 	char time[CMD_TIME_SIZE];
@@ -121,8 +130,8 @@ static enum status status_text_of(struct cmd *c, const struct standing *now, uin
 	row("Saved on this tablet", now->counts.dirty);
 	row("Sending", now->counts.waiting);
 	row("Received", now->counts.settled);
-	row("Needs attention", now->counts.held + now->counts.attention);
-	row("Returned to you", now->counts.returned);
+	row_next("Needs attention", now->counts.held + now->counts.attention, "doorstep held");
+	row_next("Returned to you", now->counts.returned, "doorstep held");
 	printf("\n%-22s%" PRIu64, "To be sent", standing_pending(now));
 	if (now->counts.oldest_unsent_ms != 0)
 		printf(", the oldest from %s", cmd_time(c, now->counts.oldest_unsent_ms, time));
@@ -132,8 +141,8 @@ static enum status status_text_of(struct cmd *c, const struct standing *now, uin
 		printf("%-22s%s: %s %s\n", "Last exchange failed", cmd_time(c, now->failure_ms, time), now->failure,
 		       now->next);
 	if (outcomes_new > 0)
-		printf("%-22s%" PRIu64 " since you last looked: doorstep outcomes\n", "Merged or not standing", outcomes_new);
-	row("Open conflicts", now->conflicts);
+		printf("%-22s%" PRIu64 " since you last looked. Next: doorstep outcomes\n", "Not as you wrote it", outcomes_new);
+	row_next("Open conflicts", now->conflicts, "doorstep conflicts");
 	printf("%-22s%" PRIu64 " complete, %" PRIu64 " being filled, %" PRIu64 " no longer yours\n", "Patients",
 	       now->complete, now->filling, now->left);
 	printf("%-22s%s\n", "Replica", c->tablet->path);

@@ -52,6 +52,16 @@ static void tell_changes(const struct apply_report *applied)
 	tell_count(applied->returned, "returned to you; `doorstep held` lists them");
 }
 
+/* Where somebody should look. */
+static void tell_next(const struct apply_report *applied, const struct standing *now)
+{
+	if (applied->merged + applied->superseded > 0)
+		puts("Run `doorstep outcomes` to see what became of what you wrote.");
+	if (now->conflicts > 0)
+		printf("%" PRIu64 " conflict%s open: a person decides. Run `doorstep conflicts`.\n", now->conflicts,
+		       now->conflicts == 1 ? " is" : "s are");
+}
+
 /* What is true of everything that was written here, and no more than that. */
 static void tell_standing(const struct agent_report *report, const struct standing *now)
 {
@@ -91,6 +101,7 @@ static enum status tell_people(const struct agent_report *report, const struct s
 	       report->elapsed_ms / 1000, report->elapsed_ms % 1000);
 	if (applied->anew || applied->notices[NOTICE_COUNTER])
 		puts("Something did not fit between this tablet and the centre. Run `doorstep status`.");
+	tell_next(applied, now);
 	tell_standing(report, now);
 	return ST_OK;
 }
@@ -115,7 +126,6 @@ int cmd_sync(const struct command_line *line)
 
 /* --- run -------------------------------------------------------------------------- */
 
-/* The agent has a connection of its own: this one is not needed meanwhile. */
 static enum status run_body(struct cmd *c)
 {
 	struct agent_options options = { 0 };
@@ -123,7 +133,6 @@ static enum status run_body(struct cmd *c)
 	enum status st = tablet_options(c->tablet, &options, &c->why);
 
 	c->tablet->posix.level_max = LOG_INFO;
-	replica_close(c->r);
 	if (st == ST_OK)
 		st = agent_open(&agent, &options, &c->why);
 	if (st == ST_OK)

@@ -66,6 +66,8 @@ static void tell_visit(const struct cmd *c, sqlite3_stmt *stmt, const char *case
 		puts("       No longer in your caseload: what you write here will be held at the centre.");
 	if (flags != NULL)
 		printf("       This visit %s.\n", flags);
+	if (flags != NULL && strstr(flags, "ends before it begins") != NULL)
+		printf("       Next: doorstep visit correct %s --in TIME or --out TIME, --reason TEXT\n", text_at(stmt, 0));
 	tell_warning("Alert", text_at(stmt, 7));
 	tell_warning("Risk", text_at(stmt, 8));
 	tell_warning("Allergy", text_at(stmt, 9));

@@ -76,13 +76,76 @@ static enum status is_missing(struct replica *r, const struct answer_record *rec
 	return st;
 }
 
-enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena,
+/* The text in the one JSON row that this statement finds, its ?3 the group. */
+static enum status text_from(struct replica *r, const char *sql, const struct news *news, int f, struct arena *arena,
+			     struct bytes *out)
+{
+	const struct kind *kind = news->key.kind;
+	const struct group *group = &kind->groups[kind->fields[f].group];
+	struct row values = { 0 };
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = key_prepare(r, sql, &news->key, &st);
+
+	if (stmt == NULL)
+		return st;
+	(void)sqlite3_bind_int(stmt, 3, group->num);
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && row && sqlite3_column_text(stmt, 0) != NULL)
+		st = kindsql_from_json(kind, group->mask, (const char *)sqlite3_column_text(stmt, 0),
+				       (size_t)sqlite3_column_bytes(stmt, 0), arena, &values);
+	else if (st == ST_OK)
+		st = ST_NOT_FOUND;
+	db_done(stmt);
+	if (st == ST_OK && values.values[f].tag == VALUE_TEXT)
+		*out = (struct bytes){ values.values[f].text, values.values[f].len };
+	return st == ST_OK && out->data == NULL ? ST_NOT_FOUND : st;
+}
+
+/* The text as the centre last told it: its kept copy, else the row, unless that was edited here; then what the edit
+ * began from. */
+static enum status seen_text(struct replica *r, const struct news *news, const struct tracks *tracks, int f,
+			     struct arena *arena, struct bytes *out)
+{
+	const int slot = 1 + news->key.kind->fields[f].group;
+	struct row row;
+	struct id patient;
+	int64_t version = 0;
+	enum status st = text_from(r, "SELECT vals FROM ds_copy WHERE kind=?1 AND id=?2 AND grp=?3", news, f, arena, out);
+
+	if (st != ST_NOT_FOUND)
+		return st;
+	if (tracks_busy(tracks, slot))
+		return text_from(r, "SELECT base_values FROM ds_dirty WHERE kind=?1 AND id=?2 AND grp=?3", news, f, arena, out);
+	st = replica_read(r, news->key.kind, &news->key.id, arena, &row, &patient, &version);
+	if (st == ST_OK && row.values[f].tag == VALUE_TEXT)
+		*out = (struct bytes){ row.values[f].text, row.values[f].len };
+	return st == ST_OK && out->data == NULL ? ST_NOT_FOUND : st;
+}
+
+static enum status join_texts(struct replica *r, struct answer_record *record, const struct news *news,
+			      const struct tracks *tracks, struct arena *arena, bool *joined_out)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < record->splice_count && st == ST_OK; i++) {
+		struct bytes base = { 0 };
+
+		st = seen_text(r, news, tracks, record->splices[i].field, arena, &base);
+		if (st == ST_OK)
+			st = answer_splice_join(record, i, &base, arena);
+	}
+	*joined_out = st == ST_OK;
+	return st == ST_NOT_FOUND || st == ST_INVALID || st == ST_LIMIT ? ST_OK : st;
+}
+
+enum status news_apply(struct replica *r, struct answer_record *record, struct arena *arena,
 		       enum news_fate *fate_out)
 {
 	struct news *news = arena_zalloc(arena, sizeof *news);
 	struct presence presence = { 0 };
 	struct tracks tracks;
-	bool same = false, missing = false;
+	bool same = false, missing = false, joined = false;
 	enum status st = ST_OK;
 
 	if (news == NULL)
@@ -97,9 +160,13 @@ enum status news_apply(struct replica *r, const struct answer_record *record, st
 		st = check_patient(r, news, presence.live, &same);
 	if (st == ST_OK)
 		st = is_missing(r, record, &news->key, &presence, &missing);
+	if (st == ST_OK && same && !missing)
+		st = join_texts(r, record, news, &tracks, arena, &joined);
+	if (st == ST_OK && joined)
+		row_copy(&news->row, &record->row, record->mask);
 	if (st != ST_OK)
 		return st;
-	*fate_out = !same ? NEWS_FOREIGN : missing ? NEWS_MISSING : NEWS_TAKEN;
+	*fate_out = !same ? NEWS_FOREIGN : missing || !joined ? NEWS_MISSING : NEWS_TAKEN;
 	if (*fate_out != NEWS_TAKEN)
 		return ST_OK;
 	if (tracks_any(&tracks))

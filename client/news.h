@@ -13,7 +13,8 @@ enum news_fate {
 	NEWS_FOREIGN  /* the record here is another patient's: nothing was changed */
 };
 
-enum status news_apply(struct replica *r, const struct answer_record *record, struct arena *arena,
+/* Texts that came as splices become whole first; where one does not, the record counts as missing. */
+enum status news_apply(struct replica *r, struct answer_record *record, struct arena *arena,
 		       enum news_fate *fate_out) MUST_CHECK;
 
 #endif

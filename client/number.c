@@ -8,6 +8,7 @@
 #include "client/order.h"
 #include "common/closing.h"
 #include "common/kindsql.h"
+#include "proto/brief.h"
 #include "proto/limits.h"
 
 /* All records that wait, some 200 bytes each. */
@@ -323,12 +324,49 @@ static enum status encode(struct draft *d, struct buf *body, bool *fits_out)
 	}
 }
 
+/* The texts from which the edit was made, by field number: of the groups that start where the first one does. */
+static enum status base_texts(const struct draft *d, struct bytes texts[256])
+{
+	const struct kind *kind = d->key.kind;
+	const struct version *first = d->change.group_count > 0 ? &d->change.groups[0].base : NULL;
+
+	memset(texts, 0, 256 * sizeof *texts);
+	for (int slot = 1; slot < slot_count(kind) && first != NULL; slot++) {
+		const struct dirty *dirty = &d->dirty[slot];
+		const uint64_t mask = slot_mask(kind, slot);
+		struct row base;
+		enum status st;
+
+		if (!d->goes[slot] || dirty->base_values == NULL || dirty->base.tag != VERSION_SEQ ||
+		    dirty->base.seq != first->seq)
+			continue;
+		st = kindsql_from_json(kind, mask, dirty->base_values, dirty->base_len, d->arena, &base);
+		if (st == ST_NOMEM)
+			return st;
+		for (size_t f = 0; st == ST_OK && f < kind->field_count; f++)
+			if ((mask >> f & 1) != 0 && base.values[f].tag == VALUE_TEXT)
+				texts[kind->fields[f].num] = (struct bytes){ base.values[f].text, base.values[f].len };
+	}
+	return ST_OK;
+}
+
+/* How the body travels, where that is shorter; else *brief is empty. */
+static enum status make_brief(const struct draft *d, const struct buf *body, struct buf *brief)
+{
+	struct bytes texts[256];
+	enum status st = base_texts(d, texts);
+
+	if (st == ST_OK)
+		st = brief_encode(brief, &(struct bytes){ body->data, body->len }, texts);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 static enum status insert_journal(struct replica *r, const struct draft *d, uint64_t n, const struct buf *body,
-				  const struct digest *digest)
+				  const struct digest *digest, const struct buf *brief)
 {
 	enum status st = ST_OK;
 	sqlite3_stmt *stmt = key_prepare(r, "INSERT INTO ds_journal(kind,id,n,origin,patient,body,digest,state,"
-					    "made_wall_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,0,?8)", &d->key, &st);
+					    "made_wall_ms,brief) VALUES(?1,?2,?3,?4,?5,?6,?7,0,?8,?9)", &d->key, &st);
 
 	if (stmt == NULL)
 		return st;
@@ -338,6 +376,8 @@ static enum status insert_journal(struct replica *r, const struct draft *d, uint
 	(void)sqlite3_bind_blob(stmt, 6, body->data, (int)body->len, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(stmt, 7, digest->bytes, DIGEST_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(stmt, 8, r->env->wall_ms(r->env->ctx));
+	if (brief->len > 0)
+		(void)sqlite3_bind_blob(stmt, 9, brief->data, (int)brief->len, SQLITE_STATIC);
 	return db_run(&r->db, stmt);
 }
 
@@ -418,6 +458,7 @@ static enum status give_number(struct replica *r, struct draft *d, struct buf *b
 {
 	const uint64_t n = (uint64_t)replica_meta_int(r, "last_n") + 1;
 	struct digest digest;
+	struct buf brief;
 	bool fits = false;
 	enum status st = encode(d, body, &fits);
 
@@ -427,7 +468,11 @@ static enum status give_number(struct replica *r, struct draft *d, struct buf *b
 	if (!fits)
 		return attend_all(r, d, "too-long");
 	change_digest(&digest, body->data, body->len);
-	st = insert_journal(r, d, n, body, &digest);
+	buf_init(&brief, LIMIT_CHANGE_MAX);
+	st = make_brief(d, body, &brief);
+	if (st == ST_OK)
+		st = insert_journal(r, d, n, body, &digest, &brief);
+	buf_close(&brief);
 	if (st == ST_OK)
 		st = note_sent(r, d, n);
 	if (st == ST_OK)

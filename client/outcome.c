@@ -114,7 +114,7 @@ static enum status write_outcome(struct replica *r, const struct outcome *outcom
 	add_outcome(&text, outcome, kind);
 	st = buf_status(&text);
 	if (st == ST_OK)
-		stmt = db_prepare(&r->db, "UPDATE ds_journal SET state=?2,seq=?3,reason=?4,outcome=?5 WHERE n=?1", &st);
+		stmt = db_prepare(&r->db, "UPDATE ds_journal SET state=?2,seq=?3,reason=?4,outcome=?5,brief=NULL WHERE n=?1", &st);
 	if (stmt != NULL) {
 		(void)sqlite3_bind_int64(stmt, 1, (int64_t)outcome->n);
 		(void)sqlite3_bind_int(stmt, 2, state);

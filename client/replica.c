@@ -209,6 +209,38 @@ enum status replica_identity_set(struct replica *r, const struct replica_identit
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
+static enum status schema_version(struct replica *r, int64_t *version_out)
+{
+	enum status status;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(&r->db, "PRAGMA schema_version", &status);
+
+	if (stmt == NULL)
+		return status;
+	status = db_step(&r->db, stmt, &row);
+	if (status == ST_OK)
+		*version_out = db_column_int(stmt, 0);
+	db_done(stmt);
+	return status;
+}
+
+/* The version as it was before: what is restored, or changed by others meanwhile, is looked at once more. */
+static enum status check(struct replica *r, bool create, struct failure *why)
+{
+	bool restored = false;
+	int64_t version = 0;
+	enum status status = schema_version(r, &version);
+
+	if (status != ST_OK)
+		return failure_set(why, status, NULL, NULL, NULL);
+	status = blueprint_check(r, create, &restored, why);
+	if (status != ST_OK)
+		return status;
+	r->restored = r->restored || restored;
+	r->schema_seen = version;
+	return ST_OK;
+}
+
 enum status replica_open(struct replica *r, const char *path, const struct schema *schema, const struct env *env,
 			 bool create, struct failure *why)
 {
@@ -226,7 +258,7 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 	if (status != ST_OK)
 		(void)failure_set(why, status, NULL, NULL, NULL);
 	if (status == ST_OK)
-		status = blueprint_check(r, create, &r->restored, why);
+		status = check(r, create, why);
 	if (status == ST_OK) {
 		status = identity_read(r);
 		if (status != ST_OK)
@@ -248,12 +280,10 @@ void replica_close(struct replica *r)
 
 enum status replica_check_schema(struct replica *r)
 {
-	bool restored = false;
-	enum status status = blueprint_check(r, false, &restored, NULL);
+	int64_t version = 0;
+	enum status status = schema_version(r, &version);
 
-	if (status == ST_OK && restored)
-		r->restored = true;
-	return status;
+	return status == ST_OK && version != r->schema_seen ? check(r, false, NULL) : status;
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */

@@ -33,9 +33,10 @@
  *   ds_past(kind, id, grp, until, seq, n)         row versions below `until` showed this version
  *                                                 of the centre (or own n) in the group
  *   ds_journal(n PRIMARY KEY, origin, kind, id, patient, body, digest, state, made_wall_ms,
- *              seq, reason, outcome)              every change ever numbered, in full. state:
+ *              seq, reason, outcome, brief)       every change ever numbered, in full. state:
  *                                                 0 waits for its outcome, 1 held, 2 settled,
- *                                                 3 returned. outcome: JSON for people
+ *                                                 3 returned. outcome: JSON for people. brief: how
+ *                                                 an edit travels until it has an outcome (proto/brief.h)
  *   ds_sent(n, kind, id, grp, edit_first, edit_last, base_seq, base_n, settled)
  *                                                 the groups of each number
  *   ds_reading(id PRIMARY KEY, heard_ms, wall_received_ms, slack_ms, boot_ms, boot, set_here)
@@ -84,6 +85,7 @@ struct replica {
 	const struct schema *schema;
 	const struct env *env;
 	struct replica_identity identity; /* as read at open; replica_identity_set renews it */
+	int64_t schema_seen;  /* PRAGMA schema_version when the schema was last checked */
 	bool restored;        /* triggers had been lost or switched off, and were restored: tell people */
 };
 
@@ -95,8 +97,8 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 			 const struct env *env, bool create, struct failure *why) MUST_CHECK;
 void replica_close(struct replica *r);
 
-/* Compare the schema of the file with what it should be (also to be called when
- * PRAGMA schema_version changed); restores like replica_open. */
+/* Where PRAGMA schema_version has changed since the schema was last checked: compare it with
+ * what it should be; restores like replica_open. */
 enum status replica_check_schema(struct replica *r) MUST_CHECK;
 
 enum status replica_identity_set(struct replica *r, const struct replica_identity *identity) MUST_CHECK;

@@ -41,7 +41,7 @@ struct runner {
 	bool blocked;
 	int64_t look_ms, look_step_ms; /* the next look at the replica; ENGINE_NEVER */
 	int64_t links_ms, news_ms;
-	int64_t edit_seen, schema_seen;
+	int64_t edit_seen;
 	uint64_t way_out;
 	bool anew; /* the newest exchange took the cursor away */
 };
@@ -64,7 +64,7 @@ static uint32_t random_of(const struct runner *r)
 /* One number of one row; fallback where it can't be read, which the next look mends. */
 static int64_t read_number(struct runner *r, const char *sql, int64_t fallback)
 {
-	struct db *db = &r->agent->replica.db;
+	struct db *db = &r->agent->replica->db;
 	enum status st = ST_OK;
 	bool row = false;
 	sqlite3_stmt *stmt = db_prepare(db, sql, &st);
@@ -80,17 +80,10 @@ static int64_t read_number(struct runner *r, const char *sql, int64_t fallback)
 
 static void check_schema(struct runner *r)
 {
-	const int64_t version = read_number(r, "PRAGMA schema_version", r->schema_seen);
-	enum status st;
+	const enum status st = replica_check_schema(r->agent->replica);
 
-	if (version == r->schema_seen)
-		return;
-	st = replica_check_schema(&r->agent->replica);
 	if (st != ST_OK)
 		env_log(r->env, LOG_ERROR, "agent", "schema not checked", "status=%s", status_name(st));
-	else
-		/* What was restored has changed it once more. */
-		r->schema_seen = read_number(r, "PRAGMA schema_version", version);
 }
 
 /* Has anybody edited since the last look? What was closed or signed goes at once. */
@@ -99,12 +92,12 @@ static void look(struct runner *r, int64_t now_ms)
 	bool closed = false;
 	int64_t edit;
 
-	if (r->agent->replica_open) {
+	if (agent_is_open(r->agent)) {
 		check_schema(r);
 		edit = read_number(r, "SELECT coalesce(max(edit_last),0) FROM ds_dirty", 0);
 		if (edit > r->edit_seen) {
 			engine_dirty(&r->engine, now_ms);
-			if (order_closed_since(&r->agent->replica, r->edit_seen, &closed) == ST_OK && closed)
+			if (order_closed_since(r->agent->replica, r->edit_seen, &closed) == ST_OK && closed)
 				engine_news(&r->engine, now_ms);
 			r->edit_seen = edit;
 		}
@@ -140,7 +133,7 @@ static void look_at_links(struct runner *r, int64_t now_ms)
  * or the next sync finds it. */
 static void look_at_clock(struct runner *r)
 {
-	const enum status st = r->agent->replica_open ? clocks_look_alone(&r->agent->replica) : ST_OK;
+	const enum status st = agent_is_open(r->agent) ? clocks_look_alone(r->agent->replica) : ST_OK;
 
 	if (st != ST_OK)
 		env_log(r->env, LOG_WARNING, "agent", "clock not looked at", "status=%s", status_name(st));
@@ -338,7 +331,6 @@ enum status agent_run(struct agent *a, struct failure *why)
 	watch_open(&r.watch, a->options.home);
 	if (r.watch.replica < 0)
 		env_log(r.env, LOG_WARNING, "agent", "folder not watched", "look_ms=%d", LOOK_UNWATCHED_MS);
-	r.schema_seen = read_number(&r, "PRAGMA schema_version", 0);
 	r.way_out = watch_way_out();
 	limits.rest_ms = a->options.rest_ms;
 	engine_init(&r.engine, &limits);

@@ -76,6 +76,28 @@ uint64_t standing_pending(const struct standing *standing)
 	return standing->counts.dirty + standing->counts.waiting;
 }
 
+static enum status note_words(struct replica *r, const struct failure *why, int64_t failed_ms)
+{
+	enum status st = replica_meta_set_int(r, "last_failure_ms", failed_ms);
+
+	if (st == ST_OK)
+		st = replica_meta_set_blob(r, "last_failure", why->what, strlen(why->what));
+	if (st == ST_OK)
+		st = replica_meta_set_blob(r, "last_failure_next", why->next, strlen(why->next));
+	return st;
+}
+
+enum status standing_note(struct replica *r, bool confirmed, const struct failure *failed)
+{
+	static const struct failure NONE = { .status = ST_OK };
+	const int64_t now_ms = r->env->wall_ms(r->env->ctx);
+	enum status st = failed == NULL ? replica_meta_set_int(r, "last_down_ms", now_ms) : ST_OK;
+
+	if (st == ST_OK && confirmed)
+		st = replica_meta_set_int(r, "last_up_ms", now_ms);
+	return st == ST_OK ? note_words(r, failed != NULL ? failed : &NONE, failed != NULL ? now_ms : 0) : st;
+}
+
 enum status standing_notices(struct replica *r, standing_fn *fn, void *ctx)
 {
 	enum status st = ST_OK;

@@ -1,5 +1,11 @@
-/* standing.h - how things stand between this tablet and its centre. Reads only.
- * Store ring.
+/* standing.h - how things stand between this tablet and its centre. Store ring.
+ *
+ * Kept in ds_meta of the newest exchange, by the tablet's clock:
+ *   last_up_ms        when the centre last confirmed changes of this tablet
+ *   last_down_ms      when an answer of the centre was last applied
+ *   last_failure_ms   when the newest exchange failed; 0 = it went well
+ *   last_failure      then: what happened, in words (text)
+ *   last_failure_next then: what to do next, in words (text)
  */
 #ifndef CLIENT_STANDING_H
 #define CLIENT_STANDING_H
@@ -20,6 +26,10 @@ enum status standing_read(struct replica *r, struct standing *out) MUST_CHECK;
 
 /* What is to be sent: edited or numbered, and without an outcome. */
 uint64_t standing_pending(const struct standing *standing);
+
+/* How the newest exchange ended, inside a write transaction: failed (NULL = it went well), and whether the centre
+ * confirmed changes. */
+enum status standing_note(struct replica *r, bool confirmed, const struct failure *failed) MUST_CHECK;
 
 /* Things people must be told (replica.h, ds_notice), newest first: called for each. */
 typedef void standing_fn(void *ctx, int64_t at_ms, const char *what);

@@ -7,6 +7,7 @@
 #include "client/clocks.h"
 #include "client/doorstep.h"
 #include "client/journal.h"
+#include "client/standing.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 
@@ -14,6 +15,14 @@
 #define BODIES_SIZE_MAX (LIMIT_INFLATED_MAX - 1024 * 1024)
 #define BUILD_SIZE_MAX ((size_t)2 * LIMIT_INFLATED_MAX)
 #define TAKE_SIZE_MAX ((size_t)4 * LIMIT_INFLATED_MAX)
+
+/* As far as what people wrote is concerned it went well. */
+const struct failure SYNC_UNREADABLE = {
+	.status = ST_UNKNOWN,
+	.what = "The centre sent something this version can't read. Everything you wrote is safe and is sent.",
+	.safe = "What this tablet had from the centre is as it was.",
+	.next = "Install the newer version.",
+};
 
 enum status sync_init(struct sync *s, struct replica *replica, const uint8_t seed[SEED_SIZE])
 {
@@ -43,23 +52,26 @@ static enum status collect_changes(struct replica *r, size_t count_max, struct a
 
 	if (changes == NULL)
 		return ST_NOMEM;
-	stmt = db_prepare(&r->db, "SELECT n,body FROM ds_journal WHERE state=0 ORDER BY n", &st);
+	stmt = db_prepare(&r->db, "SELECT n,body,CASE WHEN ?1 THEN NULL ELSE brief END FROM ds_journal WHERE state=0 ORDER BY n", &st);
 	if (stmt == NULL)
 		return st;
+	(void)sqlite3_bind_int64(stmt, 1, replica_meta_int(r, "send_whole"));
 	while (count < count_max && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
-		const size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
-		const void *body = NULL;
+		const size_t len = (size_t)sqlite3_column_bytes(stmt, 1), brief_len = (size_t)sqlite3_column_bytes(stmt, 2);
+		const void *body = NULL, *brief = NULL;
 
 		if (len > BODIES_SIZE_MAX - total)
 			break;
 		body = arena_copy(arena, sqlite3_column_blob(stmt, 1), len);
-		if (body == NULL) {
+		brief = arena_copy(arena, brief_len > 0 ? sqlite3_column_blob(stmt, 2) : "", brief_len);
+		if (body == NULL || brief == NULL) {
 			st = ST_NOMEM;
 			break;
 		}
 		total += len;
 		changes[count++] = (struct request_change){ .n = (uint64_t)db_column_int(stmt, 0),
-							    .body = { .data = body, .len = len } };
+							    .body = { .data = body, .len = len },
+							    .brief = { .data = brief, .len = brief_len } };
 	}
 	db_done(stmt);
 	request->changes = changes;
@@ -271,7 +283,7 @@ enum status sync_build(struct sync *s, const struct sync_options *options, struc
 
 /* --- what comes down -------------------------------------------------------------- */
 
-/* Inside the transaction: everything the answer says, and the receipt that proves it. */
+/* Inside the transaction: everything the answer says, the receipt that proves it, and how it went. */
 static enum status apply_all(struct replica *r, const struct answer *answer, const struct receipt *receipt,
 			     const struct apply_times *times, struct sync_report *report)
 {
@@ -281,6 +293,8 @@ static enum status apply_all(struct replica *r, const struct answer *answer, con
 
 	if (st == ST_OK)
 		st = prove_receipt(r, receipt, &agrees);
+	if (st == ST_OK)
+		st = standing_note(r, apply_settled(&report->applied) > 0, report->applied.unreadable ? &SYNC_UNREADABLE : NULL);
 	if (st == ST_OK)
 		st = journal_counts(r, &counts);
 	report->pending_after = counts.dirty + counts.waiting;

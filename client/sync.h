@@ -5,7 +5,8 @@
  * sync_build numbers what is dirty, stores the fresh request counter, commits, and
  * only then hands out bytes: what leaves has been stored. It is called on a standing
  * connection. sync_take verifies, then applies in one transaction. An answer that is
- * cut, altered or not to the newest request changes nothing.
+ * cut, altered or not to the newest request changes nothing. How it went (standing.h) is
+ * noted in that transaction; where there was none, the caller does that.
  */
 #ifndef CLIENT_SYNC_H
 #define CLIENT_SYNC_H
@@ -25,6 +26,9 @@ struct sync {
 	struct run proven, expected; /* before it, and after it if all goes well */
 	int64_t wall_sent_ms, boot_sent_ms;
 };
+
+/* What an exchange is said to have failed of whose answer brought records that can't be read. */
+extern const struct failure SYNC_UNREADABLE;
 
 struct sync_options {
 	int64_t rest_ms; /* 0: send everything now */

@@ -131,6 +131,7 @@ enum status tablet_options(struct doorstep *d, struct agent_options *out, struct
 			.home = d->home,
 			.env = &d->env,
 			.schema = &d->schema,
+			.replica = &d->replica,
 			.limits = { .connect_ms = 1000 * settings_number(settings, "connect"),
 				    .stall_s = settings_number(settings, "stall") },
 			.poll_ms = 1000 * settings_number(settings, "poll"),

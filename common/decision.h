@@ -13,8 +13,8 @@
  * it came, with its own sentences where the two were in conflict, and
  *   "spots":[{"at":…,"len":…,"other_at":…,"other_len":…,"stands":"…"},…]
  * in order: the place in what stood then (bytes of UTF-8), the place in its own value,
- * and the words that stood. Whoever chooses it chooses these sentences: what others
- * wrote elsewhere in the text meanwhile stays.
+ * and the words that stood. Whoever chooses it, or the first, chooses these sentences:
+ * what others wrote elsewhere in the text meanwhile stays.
  *
  * `decision` is a JSON object, {"choice":n} or {"values":{…}} (every field of the
  * group), and with it what the person had seen:

@@ -67,8 +67,8 @@ enum status signature_check(const struct kind *note, const struct id *id, const 
 
 	if (st != ST_OK)
 		return st;
-	if (digest->tag != VALUE_TEXT || digest->len != 2 * DIGEST_SIZE ||
-	    memcmp(digest->text, text, 2 * DIGEST_SIZE) != 0)
+	if (digest->tag != VALUE_TEXT || digest->len != sizeof text - 1 ||
+	    memcmp(digest->text, text, sizeof text - 1) != 0)
 		return ST_INVALID;
 	return ST_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "daemon/whole.h"
 #include "proto/limits.h"
 
 #define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
@@ -133,8 +134,15 @@ static enum status keep_outcome(struct turn *t, const struct outcome *outcome, c
 static enum status take_changes(struct turn *t, const struct intake_source *source)
 {
 	struct batch *b = t->batch;
-	enum status st = ST_OK;
+	bool known = false;
+	enum status st = whole_changes(&b->in, &t->device, &t->r->request, &t->r->arena, &known);
 
+	if (st != ST_OK)
+		return st;
+	if (!known) {
+		notice(t, NOTICE_SEND_WHOLE);
+		return ST_OK;
+	}
 	for (size_t i = 0; i < t->r->request.change_count && st == ST_OK; i++) {
 		const struct request_change *change = &t->r->request.changes[i];
 		struct outcome outcome = { 0 };
@@ -274,7 +282,7 @@ static enum status reply_fits(struct turn *t, bool *fits_out)
 	if (t->r->reply.len <= REPLY_FITS)
 		return ST_OK;
 	buf_init(&envelope, LIMIT_BODY_MAX);
-	st = envelope_seal_answer(&envelope, t->batch->centre->deflater, &receipt, true, &t->batch->centre->key,
+	st = envelope_seal_answer(&envelope, t->batch->centre->deflater, &receipt, &t->batch->centre->key,
 				  t->r->reply.data, t->r->reply.len);
 	buf_close(&envelope);
 	*fits_out = st != ST_LIMIT;
@@ -432,12 +440,12 @@ static void answer_in_savepoint(struct batch *b, struct centre_request *r)
 static void seal_one(struct batch *b, struct centre_request *r)
 {
 	const struct request *request = &r->request;
-	const bool known = request->expects && memcmp(request->expected_run, r->receipt.run.bytes,
-						      sizeof request->expected_run) == 0;
 	enum status st;
 
+	r->receipt.known = request->expects && memcmp(request->expected_run, r->receipt.run.bytes,
+						      sizeof request->expected_run) == 0;
 	buf_reset(&r->answer);
-	st = envelope_seal_answer(&r->answer, b->centre->deflater, &r->receipt, !known, &b->centre->key, r->reply.data,
+	st = envelope_seal_answer(&r->answer, b->centre->deflater, &r->receipt, &b->centre->key, r->reply.data,
 				  r->reply.len);
 	if (st != ST_OK)
 		fail(r, st);

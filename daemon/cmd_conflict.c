@@ -195,6 +195,23 @@ static void patient_name(struct buf *out, struct desk *desk, const struct id *pa
 		text_value(out, desk, &kind->fields[name], &record->row.values[name], &form);
 }
 
+/* What people call the group that a conflict is about. */
+static void print_group(struct buf *out, const struct target *target)
+{
+	const char *separator = "";
+
+	if (strcmp(target->group->name, "record") == 0) {
+		buf_add_str(out, "the whole record");
+		return;
+	}
+	for (size_t f = 0; f < target->kind->field_count; f++) {
+		if ((target->group->mask >> f & 1) == 0)
+			continue;
+		buf_printf(out, "%s%s", separator, target->kind->fields[f].label);
+		separator = ", ";
+	}
+}
+
 static enum status print_conflict(struct buf *out, struct desk *desk, const struct record *conflict)
 {
 	const int opened = kind_field(conflict->kind, "opened_at", 9);
@@ -211,9 +228,11 @@ static enum status print_conflict(struct buf *out, struct desk *desk, const stru
 	text_moment(out, conflict->row.values[opened].integer);
 	buf_add_str(out, "\n    ");
 	patient_name(out, desk, &conflict->patient);
-	buf_printf(out, ": %s, %s, ", target.kind->label, target.group->name);
+	buf_printf(out, ", %s: ", target.kind->label);
+	print_group(out, &target);
+	buf_add_str(out, " (");
 	text_ref(out, target.kind, &target.id);
-	buf_add_str(out, "\n");
+	buf_add_str(out, ")\n");
 	candidates = conflict_json(&list);
 	for (size_t i = 0; i < json_array_size(candidates); i++)
 		print_candidate(out, desk, &target, json_array_get(candidates, i));

@@ -104,7 +104,7 @@ static enum status check_note(struct verdict *v)
 		return st;
 	if (word_is(field_of(v->note, "status"), CLOSING_ERROR))
 		return failure_set(why, ST_REFUSED, "This note was entered in error: there is nothing to review.",
-				   "Nothing was changed.", NULL);
+				   "Nothing was changed.", "`doorstepd reviews --open` lists the notes that wait for one.");
 	if (!is_reviewable(v->note))
 		return failure_set(why, ST_REFUSED, "This note is not signed yet: its author may still change it.",
 				   "Nothing was changed.", "`doorstepd reviews --open` lists the notes that wait for a review.");

@@ -131,6 +131,16 @@ static void print_rule(struct buf *out, const struct kind *kind, size_t f, const
 	buf_printf(out, "  (%s)", words);
 }
 
+/* A label that is too long for its column has a line of its own. */
+static void print_label(struct buf *out, const char *label)
+{
+	const bool fits = strlen(label) <= LABEL_COLUMN;
+
+	if (!fits)
+		buf_printf(out, "  %s\n", label);
+	buf_printf(out, "  %-*s  ", LABEL_COLUMN, fits ? label : "");
+}
+
 static void print_fields(struct view *v, size_t g)
 {
 	static const struct text_form form = { .indent = LABEL_COLUMN + 4 };
@@ -143,7 +153,7 @@ static void print_fields(struct view *v, size_t g)
 	for (size_t f = 0; f < kind->field_count; f++) {
 		if ((group->mask >> f & 1) == 0 || (!empty && r->row.values[f].tag == VALUE_NULL))
 			continue;
-		buf_printf(&v->out, "  %-*s  ", LABEL_COLUMN, kind->fields[f].label);
+		print_label(&v->out, kind->fields[f].label);
 		text_value(&v->out, v->desk, &kind->fields[f], &r->row.values[f], &form);
 		print_rule(&v->out, kind, f, &r->row.values[f]);
 		buf_add_str(&v->out, "\n");

@@ -256,7 +256,8 @@ enum status conflict_join(struct intake *in, const struct target *target, const 
 	if (!change)
 		return ST_NOMEM;
 	st = candidates_join(in, target, &old, more, &text);
-	if (st != ST_OK)
+	/* Where there is no room for it, nothing is to be written. */
+	if (st != ST_OK || (!clear && text.len == old.len))
 		return st;
 	conflict_edit_group(change, "candidates");
 	conflict_put(change, "candidates", text);

@@ -2,6 +2,7 @@
  *
  * A conflict is a record of kind `conflict`, written by device 0, at most one open per record and
  * group; id = id_from_digest(H("conflict", kind, record, group, first change's sequence)).
+ * An open conflict hears every decision that started from something: one that had not seen all becomes a candidate.
  * The texts of `candidates` and `decision` are written as common/decision.h says; values too large for the limit of
  * `candidates` are left out ("values":null) and read from history by seq. The standing value counts as seen where
  * "seen" names its sequence or "stood" is not before it.

@@ -4,9 +4,10 @@
  * position less scope, zigzag · count of fills · per fill 16 patient, 8 first, 8 rest (big-endian) ·
  * 16 seal. Numbers without a size are LEB128: seven bits a byte, lowest first, the eighth
  * says that more follow; a zigzag is twice a number from 0 on, and -1 less twice a
- * negative one. So the cursor of a tablet that has everything is small. The seal is a keyed BLAKE2b over "cursor" with its NUL, the device's number and all
- * before it, so that a forged, altered or foreign cursor is refused without a word
- * about what exists. Store ring (it needs the seal).
+ * negative one. So the cursor of a tablet that has everything is small. The seal is a
+ * keyed BLAKE2b over "cursor" with its NUL, the device's number and all before it, so
+ * that a forged, altered or foreign cursor is refused without a word about what exists.
+ * Store ring (it needs the seal).
  *
  * The schema version stands in it so that a tablet (or a centre) that has learnt new
  * kinds and fields is filled again from the answer on that knows both, and an answer

@@ -59,27 +59,42 @@ static enum status chosen(struct intake *in, const struct target *target, const 
 		json_decref(decision);
 		decision = next;
 	}
+	/* One choice upon another, and still no value. */
+	if (st == ST_OK && decision)
+		st = ST_INVALID;
 	json_decref(decision);
 	return st == ST_NOT_FOUND ? ST_INVALID : st;
 }
 
-/* A candidate of text holds what stood when it came, with its author's sentences. What others wrote elsewhere in the
- * text since then stays: only those sentences are chosen. */
-static enum status rebase(struct intake *in, const struct target *target, const struct record *record, uint64_t seq,
-			  struct row *row)
+/* What a candidate of text differs from in its author's sentences alone: what stood when it came. What stood first
+ * differs so from the text that it was in conflict with. ST_NOT_FOUND: as a whole. */
+static enum status differs_from(struct intake *in, const struct target *target, const json_t *candidates, uint64_t n,
+				struct row *row_out)
+{
+	const json_t *other = candidate_at(candidates, 2);
+	uint64_t seq = 0;
+
+	if (n > 1)
+		return candidate_seq(candidate_at(candidates, n), &seq) ?
+			       intake_value_at(in, target->kind, &target->id, target->group, seq, row_out) : ST_NOT_FOUND;
+	if (!json_is_array(json_object_get(other, "spots")))
+		return ST_NOT_FOUND;
+	return values_read(target, json_object_get(other, "values"), in->arena, row_out);
+}
+
+/* Only those sentences are chosen: what others wrote elsewhere in the text since then stays. */
+static enum status rebase(struct intake *in, const struct target *target, const struct record *record,
+			  const struct row *from, struct row *row)
 {
 	const size_t f = (size_t)__builtin_ctzll(target->group->mask);
-	struct row then = { 0 };
-	struct text base, now, chosen;
+	const struct text base = value_as_text(&from->values[f]);
+	struct text now, chosen;
 	struct text_merge merge;
 	struct arena scratch;
 	size_t room;
 	void *memory;
-	enum status st = intake_value_at(in, target->kind, &target->id, target->group, seq, &then);
+	enum status st = ST_OK;
 
-	if (st != ST_OK)
-		return st;
-	base = value_as_text(&then.values[f]);
 	now = value_as_text(&record->row.values[f]);
 	chosen = value_as_text(&row->values[f]);
 	if (base.len > TEXT_MERGE_MAX || now.len > TEXT_MERGE_MAX || chosen.len > TEXT_MERGE_MAX)
@@ -116,12 +131,16 @@ static enum status choice_now(struct intake *in, const struct record *conflict, 
 	struct value list = conflict_value(conflict, "candidates");
 	json_t *candidates = conflict_json(&list), *decision = conflict_json(text);
 	const json_int_t n = json_integer_value(json_object_get(decision, "choice"));
-	const json_t *one = n > 1 ? candidate_at(candidates, (uint64_t)n) : NULL;
-	uint64_t seq = 0;
+	struct row from = { 0 };
 	enum status st = choice_of(in, conflict, text, target, row_out);
 
-	if (st == ST_OK && target->group->rule == RULE_TEXT && one && candidate_seq(one, &seq))
-		st = rebase(in, target, record, seq, row_out);
+	if (st == ST_OK && target->group->rule == RULE_TEXT && n > 0) {
+		st = differs_from(in, target, candidates, (uint64_t)n, &from);
+		if (st == ST_OK)
+			st = rebase(in, target, record, &from, row_out);
+		else if (st == ST_NOT_FOUND)
+			st = ST_OK;
+	}
 	json_decref(candidates);
 	json_decref(decision);
 	return st;

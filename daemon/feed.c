@@ -31,6 +31,7 @@ static enum status page_open(struct page *page, const struct feed_case *feed, co
 	assert(feed->theirs != NULL && feed->theirs->version <= feed->schema->version);
 	assert(records->len == 0);
 	*page = (struct page){ .feed = feed, .answer = answer, .records = records, .complete = cursor->complete,
+			       .caught_up = cursor->complete > 0 && cursor->complete == cursor->position,
 			       .bytes_max = bytes_max(feed->budget) };
 	arena_init(&page->scratch, SCRATCH_MAX);
 	st = feed->store->ops->member_list(feed->store, &feed->worker, UINT64_MAX, feed->arena, &members,

@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "daemon/signing.h"
+#include "proto/limits.h"
 
 /* How many own numbers a base is followed through; beyond, it is not known any more. */
 #define BASE_STEPS_MAX 1000
+/* What was merged is written down as one change: the texts of all its groups, beside what else that holds. */
+#define MERGED_SIZE_MAX (LIMIT_CHANGE_MAX - 8192)
 
 struct base {
 	bool known;
@@ -273,11 +276,17 @@ static bool is_open(const struct trial *trial)
 	return value && value->tag == VALUE_TEXT && value->len == 4 && memcmp(value->text, "open", 4) == 0;
 }
 
-/* A conflict is decided once: what comes after it is closed is kept in history and opens nothing. */
-static bool decided_already(const struct trial *trial, const struct group *group)
+static bool decides(const struct trial *trial, const struct group *group)
 {
-	return strcmp(trial->change->kind->name, "conflict") == 0 && strcmp(group->name, "decision") == 0 &&
-	       !is_open(trial);
+	return strcmp(trial->change->kind->name, "conflict") == 0 && strcmp(group->name, "decision") == 0;
+}
+
+/* An open conflict hears every decision that started from something: whether its maker had seen enough for it is asked
+ * when it is carried out, and if not it becomes a candidate. A conflict is decided once: what comes after it is closed
+ * is kept in history and opens nothing. */
+static enum verdict decision_verdict(const struct trial *trial, bool started)
+{
+	return started && is_open(trial) ? VERDICT_ACCEPTED : VERDICT_SUPERSEDED;
 }
 
 /* The values of the base: NULL where they are not known any more. */
@@ -298,6 +307,20 @@ static enum status base_row(const struct trial *trial, const struct group *group
 	if (st == ST_OK)
 		*out = room;
 	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* Would all that is merged still be one change? A merge that exceeds a limit is not made. */
+static bool merged_fits(const struct trial *trial, const struct row *merged, uint64_t mask)
+{
+	size_t size = 0;
+
+	for (size_t f = 0; f < trial->change->kind->field_count; f++) {
+		const struct row *from = mask >> f & 1 ? merged : &trial->merged;
+
+		if ((mask | trial->merged_mask) >> f & 1 && from->values[f].tag == VALUE_TEXT)
+			size += from->values[f].len;
+	}
+	return size <= MERGED_SIZE_MAX;
 }
 
 /* What the rule made, out of its own memory into the trial's. */
@@ -345,6 +368,10 @@ static enum status rule_on(struct trial *trial, const struct group *group, const
 	out.text = arena_alloc(&scratch, out.room);
 	if (out.text)
 		st = merge_judge(&c, &out, judgement);
+	if (st == ST_OK && judgement->verdict == VERDICT_MERGED && !merged_fits(trial, &out.row, group->mask)) {
+		*judgement = (struct judgement){ VERDICT_SUPERSEDED, true };
+		out.spot_count = 0;
+	}
 	if (st == ST_OK)
 		st = keep_made(trial, &c, &out, judgement, ruling);
 	arena_close(&scratch);
@@ -390,7 +417,9 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 		seen = true;
 	if (st == ST_OK && signing_rules(trial, group, &judgement))
 		st = seen_up_to(trial, group->num, &base, &ruling->seen);
-	else if (st == ST_OK && !decided_already(trial, group))
+	else if (st == ST_OK && decides(trial, group))
+		judgement.verdict = decision_verdict(trial, seen || base.known);
+	else if (st == ST_OK)
 		st = rule_on(trial, group, seen ? &trial->record->row : started, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
 	ruling->conflict = judgement.conflict && strcmp(kind->name, "conflict") != 0;
@@ -402,21 +431,49 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 
 /* --- the deletion mark --- */
 
-/* Has another author set something since, that the deleter had not seen? */
-static bool overtaken(const struct trial *trial, const struct base *base)
+/* Was the group's standing value made by merging? Then it holds what others wrote, whoever's change it was. */
+static enum status is_merged(const struct trial *trial, size_t g, bool *out)
 {
 	const struct record *record = trial->record;
+	enum outcome_verdict verdict = GROUP_ACCEPTED;
+	struct store *store = trial->in->store;
+	struct change *change;
+	struct history row;
+	struct arena arena;
+	enum status st;
 
-	for (size_t g = 0; g < record->kind->group_count; g++)
-		if (record->groups[g].seq > (base->known ? base->seq : 0) &&
-		    record->groups[g].device != trial->source->device)
-			return true;
-	return false;
+	*out = false;
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	st = store->ops->history_get(store, record->groups[g].seq, &arena, &row);
+	if (st == ST_OK) {
+		change = decode(trial->in, &arena, row.body, &st);
+		*out = st == ST_OK && history_verdict(&row, change, record->kind->groups[g].num, &verdict) &&
+		       verdict == GROUP_MERGED;
+	}
+	arena_close(&arena);
+	return st == ST_NOMEM ? st : ST_OK;
+}
+
+/* Has another author set something since, that the deleter had not seen? */
+static enum status overtaken(const struct trial *trial, const struct base *base, bool *out)
+{
+	const struct record *record = trial->record;
+	enum status st = ST_OK;
+
+	*out = false;
+	for (size_t g = 0; g < record->kind->group_count && st == ST_OK && !*out; g++) {
+		if (record->groups[g].seq <= (base->known ? base->seq : 0))
+			continue;
+		*out = record->groups[g].device != trial->source->device;
+		if (!*out)
+			st = is_merged(trial, g, out);
+	}
+	return st;
 }
 
 static enum status judge_mark(const struct trial *trial, const struct change_group *edit, struct ruling *ruling)
 {
-	bool deletes = trial->change->deletes;
+	bool deletes = trial->change->deletes, late = trial->closed;
 	struct base base;
 	enum status st = base_resolve(trial, SCHEMA_GROUP_DELETED, 0, edit->base, &base);
 
@@ -430,10 +487,12 @@ static enum status judge_mark(const struct trial *trial, const struct change_gro
 		ruling->verdict = VERDICT_SAME;
 		return ST_OK;
 	}
-	if (deletes && (trial->closed || overtaken(trial, &base)))
+	if (deletes && !late)
+		st = overtaken(trial, &base, &late);
+	if (deletes && late)
 		ruling->verdict = VERDICT_SUPERSEDED;
 	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;
-	return ST_OK;
+	return st;
 }
 
 /* --- the whole change --- */
@@ -449,14 +508,15 @@ static void judge_create(struct trial *trial)
 		};
 }
 
-/* A deletion never beats an edit: one that changes something brings the record back, where its author had not seen
- * that it was deleted; a signature always does. */
+/* A deletion never beats an edit: one that changes something, or about which a person is asked, brings the record back,
+ * where its author had not seen that it was deleted; a signature always does. */
 static void judge_return(struct trial *trial)
 {
 	if (!trial->record->deleted || trial->change->deletes || trial->change->restores)
 		return;
 	for (size_t i = 0; i < trial->ruling_count; i++)
-		trial->revives |= trial->rulings[i].moves && (trial->rulings[i].unseen || trial->signs);
+		trial->revives |= (trial->rulings[i].moves || trial->rulings[i].conflict) &&
+				  (trial->rulings[i].unseen || trial->signs);
 }
 
 enum status trial_judge(struct trial *trial)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SEQ_IS_SET(seq) ((seq) != 0)
+#define SPLICE_WORTH 160 /* bytes of a text for which history is asked */
 
 static bool taken_is(const struct taken *taken, const struct record *record)
 {
@@ -131,6 +132,42 @@ enum status page_order(struct page *page)
 	return ST_OK;
 }
 
+/* The long texts that the tablet has of what goes, by field of its schema: as of page->complete, unless it has had
+ * something newer since, or a change of this request touches the record. */
+static enum status known_texts(struct page *page, const struct record *record, const struct portion *portion,
+			       const struct kind *theirs, const struct bytes **out)
+{
+	const struct feed_case *feed = page->feed;
+	struct intake in = { .store = feed->store, .schema = feed->schema, .arena = &page->scratch };
+	struct bytes *texts = NULL;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < feed->taken_count; i++)
+		if (taken_is(&feed->taken[i], record))
+			return ST_OK;
+	for (size_t f = 0; f < theirs->field_count && page->caught_up; f++) {
+		const int ours = kind_field_num(record->kind, theirs->fields[f].num);
+		const struct group *group = &record->kind->groups[record->kind->fields[ours].group];
+		struct row *row;
+
+		if (!(portion->mask >> ours & 1) || theirs->fields[f].type != TYPE_TEXT ||
+		    record->row.values[ours].tag != VALUE_TEXT || record->row.values[ours].len < SPLICE_WORTH)
+			continue;
+		if (texts == NULL)
+			texts = arena_zalloc(&page->scratch, theirs->field_count * sizeof *texts);
+		row = arena_zalloc(&page->scratch, sizeof *row);
+		if (texts == NULL || row == NULL)
+			return ST_NOMEM;
+		st = intake_value_at(&in, record->kind, &record->id, group, page->complete, row);
+		if (st == ST_NOMEM)
+			return st;
+		if (st == ST_OK && row->values[ours].tag == VALUE_TEXT)
+			texts[f] = (struct bytes){ row->values[ours].text, row->values[ours].len };
+	}
+	*out = texts;
+	return ST_OK;
+}
+
 bool page_has_room(const struct page *page)
 {
 	if (page->feed->records_max != 0 && page->fed >= page->feed->records_max)
@@ -153,6 +190,11 @@ enum status page_add(struct page *page, const struct record *record, const struc
 		return ST_OK;
 	if (!out.whole && !out.deleted && out.mask == 0)
 		return ST_OK;
+	if (paid && !out.whole && !out.deleted) {
+		st = known_texts(page, record, portion, out.kind, &out.base);
+		if (st != ST_OK)
+			return st;
+	}
 	items = page->items + answer_record_items(&out);
 	if (paid && page->fed > 0)
 		*full_out = !page_has_room(page) || items > ANSWER_ITEMS_MAX;

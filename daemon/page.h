@@ -25,6 +25,7 @@ struct page {
 	const struct id *members;    /* the worker's patients now, ascending */
 	size_t member_count;
 	uint64_t complete;           /* the cursor's, as the request brought it */
+	bool caught_up;              /* nothing newer than that is on the tablet: it is not amid a catch-up */
 	struct page_sent *standing;  /* records sent because a change asked for them */
 	size_t standing_count;
 	size_t count;                /* records in all */

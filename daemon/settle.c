@@ -147,6 +147,7 @@ static bool apply(struct trial *trial, uint64_t seq)
 		struct group_meta meta = { .seq = seq, .at = newest_of(trial), .device = trial->source->device };
 
 		apply_mark(record, change->deletes, &meta);
+		moved = true;
 	}
 	if (change->create)
 		record->created_seq = seq;

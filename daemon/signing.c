@@ -52,9 +52,10 @@ static bool change_signs(const struct trial *trial)
 	return word_is(status, CLOSING_SIGNED) || word_is(status, CLOSING_AMENDED);
 }
 
-static bool signed_by_author(const struct trial *trial)
+/* Does the field name whose change it is? */
+static bool names_author(const struct trial *trial, const char *field)
 {
-	const struct value *by = field_of(trial->change->kind, &trial->change->row, "signed_by");
+	const struct value *by = field_of(trial->change->kind, &trial->change->row, field);
 	struct id worker;
 
 	return by->tag == VALUE_TEXT && id_parse(by->text, by->len, &worker) &&
@@ -67,7 +68,7 @@ static enum status admit_signature(struct trial *trial)
 	const struct change *change = trial->change;
 	const uint64_t covered = closing_signed_mask(change->kind);
 	const bool foreign = trial->source->device == 0;
-	bool good = (change->mask & covered) == covered && (foreign || signed_by_author(trial));
+	bool good = (change->mask & covered) == covered && (foreign || names_author(trial, "signed_by"));
 	enum status st = ST_OK;
 
 	if (good && !(foreign && field_of(change->kind, &change->row, "digest")->tag == VALUE_NULL)) {
@@ -81,6 +82,19 @@ static enum status admit_signature(struct trial *trial)
 		trial_hold(trial, HELD_INVALID, "a signature carries all that it signs, in its author's name",
 			   change->kind, &change->id);
 	return ST_OK;
+}
+
+/* What is added to a note is in the name of who adds it. */
+static void admit_addendum(struct trial *trial)
+{
+	const struct change *change = trial->change;
+	const struct value *author = field_of(change->kind, &change->row, "author");
+
+	if (trial->source->device == 0 || (change->mask & field_bit(change->kind, "author")) == 0 ||
+	    author->tag == VALUE_NULL || names_author(trial, "author") ||
+	    (trial->exists && value_equal(author, field_of(change->kind, &trial->record->row, "author"))))
+		return;
+	trial_hold(trial, HELD_INVALID, "an addendum is in its author's name", change->kind, &change->id);
 }
 
 /* A note is added to, and a decision that comes too late loses; all else is held. */
@@ -104,6 +118,8 @@ enum status signing_admit(struct trial *trial)
 	trial->signs = change_signs(trial);
 	if (trial->closed)
 		admit_closed(trial);
+	else if (kind_is(trial, "addendum"))
+		admit_addendum(trial);
 	return trial->signs ? admit_signature(trial) : ST_OK;
 }
 

@@ -8,6 +8,8 @@
  * second signature is such an addendum too. A signature that its author took back before it left the tablet is none:
  * what arrives is an error's mark. A note with an addendum is *amended*: the centre says so.
  *
+ * An addendum from a tablet is in the name of who writes it.
+ *
  * Of other kinds a change that would alter what stays of a closed record is held (HELD_CLOSED), a person's decision
  * loses. The mark entered-in-error is taken whatever its author had seen.
  * Store ring.
@@ -18,7 +20,7 @@
 #include "daemon/trial.h"
 
 /* Sets trial->closed and trial->signs; holds what may not be: a signature that does not carry what it signs, or in
- * another's name, and a change of what stays. The record is known to be the author's to write. */
+ * another's name, an addendum in another's name, and a change of what stays. The record is known to be the author's to write. */
 enum status signing_admit(struct trial *trial) MUST_CHECK;
 
 /* True: this is what becomes of the group, and no rule is asked. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/closing.h"
@@ -10,7 +11,7 @@
 #include "common/text_words.h"
 #include "daemon/trial.h"
 
-/* Two narratives at their limit, cut into units. */
+/* Two narratives at their limit, cut into units, and one into sentences. */
 #define SENTENCES_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
 int words_field(const struct kind *kind, const char *name)
@@ -111,15 +112,69 @@ static struct text sentence_at(const struct text_units *units, uint32_t first, u
 			      units->units[last].at + units->units[last].len - units->units[first].at };
 }
 
-static bool holds_sentence(const struct text_units *units, const struct text *wanted)
+static int compare_texts(const void *a, const void *b)
+{
+	const struct text *x = a, *y = b;
+	const size_t shorter = x->len < y->len ? x->len : y->len;
+	const int order = memcmp(x->at, y->at, shorter);
+
+	return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* The sentences of a text, in an order to search them by. */
+struct sentences {
+	struct text *texts;
+	size_t count;
+};
+
+static enum status sentences_of(struct arena *arena, const struct text_units *units, struct sentences *out)
 {
 	struct text sentence;
 	uint32_t next = 0;
 
+	*out = (struct sentences){ .count = 0 };
+	out->texts = arena_alloc(arena, units->count * sizeof *out->texts);
+	if (!out->texts)
+		return ST_NOMEM;
 	for (uint32_t at = 1; (sentence = sentence_at(units, at, &next)).len > 0; at = next)
-		if (sentence.len == wanted->len && memcmp(sentence.at, wanted->at, wanted->len) == 0)
-			return true;
-	return false;
+		out->texts[out->count++] = sentence;
+	qsort(out->texts, out->count, sizeof *out->texts, compare_texts);
+	return ST_OK;
+}
+
+static bool is_line(const struct text *sentence)
+{
+	return sentence->len == 1 && sentence->at[0] == '\n';
+}
+
+/* The author's own sentences, with what was between two of them; for those that the note has, a blank or a line end. So
+ * it is never more than the author wrote. */
+static bool write_own(struct buf *out, const struct text_units *own, const struct sentences *has)
+{
+	const char *from = NULL; /* behind the last one written, where all since is the author's own */
+	struct text sentence;
+	uint32_t next = 0;
+	bool any = false, line = false;
+
+	for (uint32_t at = 1; (sentence = sentence_at(own, at, &next)).len > 0; at = next) {
+		if (is_line(&sentence)) {
+			line = true;
+			continue;
+		}
+		if (bsearch(&sentence, has->texts, has->count, sizeof sentence, compare_texts)) {
+			from = NULL;
+			continue;
+		}
+		if (from)
+			buf_add(out, from, (size_t)(sentence.at - from));
+		else if (any)
+			buf_add_byte(out, line ? '\n' : ' ');
+		buf_add(out, sentence.at, sentence.len);
+		from = sentence.at + sentence.len;
+		any = true;
+		line = false;
+	}
+	return any;
 }
 
 /* The sentences of a narrative that the note lacks; the whole of it where the author wrote none of their own, but took
@@ -127,27 +182,17 @@ static bool holds_sentence(const struct text_units *units, const struct text *wa
 static enum status add_sentences(struct buf *out, const struct value *value, const struct value *stands)
 {
 	struct text_units own, signed_text;
-	struct text sentence;
+	struct sentences has;
 	struct arena arena;
-	uint32_t next = 0;
-	bool any = false, line = false;
 	enum status st;
 
 	arena_init(&arena, SENTENCES_SIZE_MAX);
 	st = cut(&arena, value, &own);
 	if (st == ST_OK)
 		st = cut(&arena, stands, &signed_text);
-	for (uint32_t at = 1; st == ST_OK && (sentence = sentence_at(&own, at, &next)).len > 0; at = next) {
-		line |= sentence.len == 1 && sentence.at[0] == '\n';
-		if ((sentence.len == 1 && sentence.at[0] == '\n') || holds_sentence(&signed_text, &sentence))
-			continue;
-		if (any)
-			buf_add_byte(out, line ? '\n' : ' ');
-		buf_add(out, sentence.at, sentence.len);
-		any = true;
-		line = false;
-	}
-	if (st == ST_OK && !any)
+	if (st == ST_OK)
+		st = sentences_of(&arena, &signed_text, &has);
+	if (st == ST_OK && !write_own(out, &own, &has))
 		buf_add(out, value->text, value->len);
 	arena_close(&arena);
 	return st;

@@ -24,7 +24,7 @@ enum status words_read(struct intake *in, const struct record *note, const struc
 		       const struct history *row, struct words *words) MUST_CHECK;
 
 /* The addendum of the words that differ from what stands in the note: of a narrative the sentences that the note lacks
- * (all of it where the author only took some out); none where nothing differs. */
+ * (all of it where the author only took some out), as the author wrote them and never longer; none where nothing differs. */
 enum status words_add(struct intake *in, const struct record *note, const struct words *words) MUST_CHECK;
 
 /* The name of a worker, in the arena; "somebody" where there is none. */

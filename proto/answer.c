@@ -370,7 +370,7 @@ static enum status read_notices(const msgpack_object *object, struct answer *ans
 	for (size_t i = 0; i < count; i++) {
 		if (!pack_get_uint(&items[i], UINT32_MAX, &code) || code == NOTICE_NONE)
 			return ST_PROTOCOL;
-		if (code <= NOTICE_VERSION)
+		if (code <= NOTICE_SEND_WHOLE)
 			answer->notices[answer->notice_count++] = (enum notice)code;
 	}
 	return ST_OK;

@@ -322,22 +322,22 @@ bool receipt_verify(const struct receipt *receipt, const uint8_t public_key[PUBL
 	return verify_parts(receipt->signature, public_key, "answer", &part, 1);
 }
 
-static void write_answer_head(uint8_t *at, const struct receipt *receipt, bool full)
+static void write_answer_head(uint8_t *at, const struct receipt *receipt)
 {
-	memcpy(at, full ? magic_answer_full : magic_answer, MAGIC_SIZE);
+	memcpy(at, receipt->known ? magic_answer : magic_answer_full, MAGIC_SIZE);
 	memcpy(at + ANSWER_SIGNATURE, receipt->signature, SIGNATURE_SIZE);
 	put_number(at + ANSWER_SEQ, receipt->seq, 8);
 	memcpy(at + ANSWER_CHAIN, receipt->chain.bytes, DIGEST_SIZE);
-	if (!full)
+	if (receipt->known)
 		return;
 	put_number(at + ANSWER_LAST_N, receipt->last_n, 8);
 	memcpy(at + ANSWER_RUN, receipt->run.bytes, DIGEST_SIZE);
 }
 
-enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt, bool full,
+enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt,
 				 const struct sign_key *key, const void *message, size_t len)
 {
-	const size_t before = out->len, head = full ? ENVELOPE_ANSWER_FULL_SIZE : ENVELOPE_ANSWER_SIZE;
+	const size_t before = out->len, head = receipt->known ? ENVELOPE_ANSWER_SIZE : ENVELOPE_ANSWER_FULL_SIZE;
 	uint8_t text[RECEIPT_SIZE];
 	const struct part part = { text, sizeof text };
 	enum status st;
@@ -354,7 +354,7 @@ enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, str
 	stream_digest(&receipt->stream, out->data + before + head, out->len - before - head);
 	receipt_write(receipt, text);
 	sign_parts(receipt->signature, key, "answer", &part, 1);
-	write_answer_head(out->data + before, receipt, full);
+	write_answer_head(out->data + before, receipt);
 	return ST_OK;
 }
 
@@ -370,6 +370,7 @@ enum status envelope_open_answer(const void *bytes, size_t len, const uint8_t pu
 	if (st != ST_OK)
 		return st;
 	memcpy(receipt.signature, at + ANSWER_SIGNATURE, SIGNATURE_SIZE);
+	receipt.known = !full;
 	receipt.seq = get_number(at + ANSWER_SEQ, 8);
 	memcpy(receipt.chain.bytes, at + ANSWER_CHAIN, DIGEST_SIZE);
 	if (full) {

@@ -43,6 +43,7 @@ struct envelope_head {
 /* What the centre states and signs with every answer, and the tablet keeps. */
 struct receipt {
 	uint32_t device;
+	bool known;              /* the tablet knows last_n and run: they do not travel */
 	uint64_t counter;
 	struct digest request;   /* of the request it answers */
 	struct digest stream;    /* of the answer's stream */
@@ -75,8 +76,8 @@ enum status envelope_open_request(const void *bytes, size_t len, const uint8_t p
 void envelope_request_digest(struct digest *out, const void *bytes, size_t len);
 
 /* receipt: device, counter, request, last_n, seq, run, chain are given; stream and
- * signature are filled in. full: last n and running digest travel. */
-enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt, bool full,
+ * signature are filled in. Unless it is known, last n and running digest travel. */
+enum status envelope_seal_answer(struct buf *out, struct deflater *deflater, struct receipt *receipt,
 				 const struct sign_key *key, const void *message, size_t len) MUST_CHECK;
 
 /* expected: device, counter and request digest of the newest request, and the last n and

@@ -5,7 +5,8 @@
  * a request; nothing unknown is stored. proto/README.md is the specification byte
  * for byte; golden vectors in tests/vectors hold it. Store ring.
  *
- * Request:  0 schema version · 1 cursor (bin) · 2 changes [[n, body bin]…] ascending n ·
+ * Request:  0 schema version · 1 cursor (bin) · 2 changes [[n, body bin]…] ascending n, or
+ *           [n, brief bin, 1] (brief.h) ·
  *           3 held [[n, bin 8]…] · 4 clock [heard, elapsed, slack] or [… , offset] · 5 budget ·
  *           6 health {0 pending, 1 oldest unsent ms, 2 free MB, 3 battery %, 4 version text} ·
  *           7 running digest that the tablet expects (bin 8);
@@ -21,7 +22,7 @@
  * Record:   [kind, id, patient or nil, sequence difference, flags, {field: value}] ;
  *           times in values as difference to key 0; flags 1 whole, 2 deleted. The patient
  *           only with a whole record. Not whole: every field of each group that is news,
- *           nulls as nil.
+ *           nulls as nil; a text may be [prefix, suffix, middle, check bin 8].
  */
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
@@ -45,6 +46,7 @@ struct bytes {
 struct request_change {
 	uint64_t n;
 	struct bytes body;
+	struct bytes brief; /* len > 0: this travels in place of the body (brief.h), which is empty when decoded */
 };
 
 struct request_held {
@@ -128,6 +130,18 @@ struct answer_record {
 	bool deleted;
 	uint64_t mask; /* fields brought */
 	struct row row;
+	/* Written: by field, the texts that the tablet has (data NULL: not known), so that a long one travels as a
+	 * splice; NULL: all go as they are. Only where not whole. */
+	const struct bytes *base;
+	/* Decoded: these values are only the middle of a text until answer_splice_join. */
+	struct answer_splice *splices;
+	size_t splice_count;
+};
+
+struct answer_splice {
+	uint8_t field; /* index */
+	size_t prefix, suffix;
+	uint8_t check[8];
 };
 
 enum notice {
@@ -135,7 +149,8 @@ enum notice {
 	NOTICE_SEND_FROM,   /* numbers are missing: send from key 10 */
 	NOTICE_CURSOR,      /* the cursor was refused: start from none */
 	NOTICE_COUNTER,     /* this counter was used before: no news */
-	NOTICE_VERSION      /* the centre does not know this tablet's schema version yet */
+	NOTICE_VERSION,     /* the centre does not know this tablet's schema version yet */
+	NOTICE_SEND_WHOLE   /* a brief could not be read: send the changes whole */
 };
 
 /* Records are many and big: they are written and read one at a time. */
@@ -160,6 +175,11 @@ enum status request_encode(struct buf *out, const struct request *request) MUST_
 /* Arrays and texts live in the arena; bodies and cursor point into `bytes`. */
 enum status request_decode(const void *bytes, size_t len, struct arena *arena,
 			   struct request *request_out) MUST_CHECK;
+
+/* The value of the record's i-th splice becomes the whole text, made from this one. ST_NOT_FOUND: it was made from
+ * another; ST_INVALID, ST_LIMIT: it is not of its field's form. The text lives in the arena. */
+enum status answer_splice_join(struct answer_record *record, size_t i, const struct bytes *base,
+			       struct arena *arena) MUST_CHECK;
 
 /* How many msgpack objects the record is. A page of records keeps their sum under
  * ANSWER_ITEMS_MAX, which leaves LIMIT_ITEMS_MAX room for all the rest. */

@@ -3,9 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/limits.h"
 #include "proto/pack.h"
+#include "proto/splice.h"
 
 enum { RECORD_KIND, RECORD_ID, RECORD_PATIENT, RECORD_SEQ, RECORD_FLAGS, RECORD_VALUES, RECORD_COUNT };
+
+#define SPLICE_COUNT 4 /* prefix, suffix, middle, check */
 
 enum { FLAG_WHOLE = 1, FLAG_DELETED = 2, FLAG_ALL = 3 };
 
@@ -37,9 +41,42 @@ static uint64_t written_mask(const struct answer_record *record)
 	return mask;
 }
 
+/* Does the field's text travel as a splice, and with how much of both ends? */
+static bool is_spliced(const struct answer_record *record, size_t f, size_t *prefix_out, size_t *suffix_out)
+{
+	const struct value *value = &record->row.values[f];
+
+	if (!record->base || !record->base[f].data || value->tag != VALUE_TEXT)
+		return false;
+	assert(!record->whole && record->kind->fields[f].type == TYPE_TEXT);
+	splice_ends(&record->base[f], value->text, value->len, prefix_out, suffix_out);
+	return *prefix_out + *suffix_out >= SPLICE_LEAST;
+}
+
 size_t answer_record_items(const struct answer_record *record)
 {
-	return 1 + RECORD_COUNT + 2 * (size_t)__builtin_popcountll(written_mask(record));
+	size_t items = 1 + RECORD_COUNT + 2 * (size_t)__builtin_popcountll(written_mask(record));
+
+	for (size_t f = 0; record->base && f < record->kind->field_count; f++)
+		items += record->base[f].data ? SPLICE_COUNT : 0;
+	return items;
+}
+
+static enum status write_value(msgpack_packer *packer, const struct answer_record *record, size_t f, int64_t base_ms)
+{
+	const struct value *value = &record->row.values[f];
+	uint8_t check[SPLICE_CHECK_SIZE];
+	size_t prefix, suffix;
+
+	if (!is_spliced(record, f, &prefix, &suffix))
+		return pack_value(packer, &record->kind->fields[f], value, base_ms);
+	splice_check(check, value->text, value->len);
+	msgpack_pack_array(packer, SPLICE_COUNT);
+	msgpack_pack_uint64(packer, prefix);
+	msgpack_pack_uint64(packer, suffix);
+	pack_text(packer, value->text + prefix, value->len - prefix - suffix);
+	pack_bin(packer, check, sizeof check);
+	return ST_OK;
 }
 
 enum status answer_record_encode(struct buf *records, const struct answer *answer,
@@ -68,9 +105,67 @@ enum status answer_record_encode(struct buf *records, const struct answer *answe
 		if (!(mask >> f & 1))
 			continue;
 		msgpack_pack_uint8(&packer, kind->fields[f].num);
-		st = pack_value(&packer, &kind->fields[f], &record->row.values[f], answer->received_ms);
+		st = write_value(&packer, record, f, answer->received_ms);
 	}
 	return pack_end(records, before, st);
+}
+
+/* The middle becomes the value, for the time being. */
+static enum status read_splice(const msgpack_object *object, int f, struct arena *arena, struct answer_record *record)
+{
+	struct answer_splice *splice;
+	const msgpack_object *items;
+	uint64_t prefix, suffix;
+	size_t count;
+
+	if (record->whole || record->kind->fields[f].type != TYPE_TEXT || !pack_get_array(object, &count, &items) ||
+	    count != SPLICE_COUNT || !pack_get_uint(&items[0], LIMIT_NOTE_MAX, &prefix) ||
+	    !pack_get_uint(&items[1], LIMIT_NOTE_MAX, &suffix) || items[2].type != MSGPACK_OBJECT_STR)
+		return ST_PROTOCOL;
+	if (!record->splices)
+		record->splices = arena_zalloc(arena, record->kind->field_count * sizeof *splice);
+	if (!record->splices)
+		return ST_NOMEM;
+	splice = &record->splices[record->splice_count];
+	if (!pack_get_bin(&items[3], sizeof splice->check, splice->check))
+		return ST_PROTOCOL;
+	splice->field = (uint8_t)f;
+	splice->prefix = (size_t)prefix;
+	splice->suffix = (size_t)suffix;
+	record->splice_count++;
+	record->row.values[f] = value_text(items[2].via.str.size > 0 ? items[2].via.str.ptr : "", items[2].via.str.size);
+	return ST_OK;
+}
+
+enum status answer_splice_join(struct answer_record *record, size_t i, const struct bytes *base, struct arena *arena)
+{
+	const struct answer_splice *splice = &record->splices[i];
+	const struct field *field = &record->kind->fields[splice->field];
+	struct value *value = &record->row.values[splice->field], joined;
+	uint8_t check[SPLICE_CHECK_SIZE];
+	const size_t ends = splice->prefix + splice->suffix, middle = value->len;
+	char *text;
+
+	assert(i < record->splice_count);
+	if (splice->prefix > base->len || splice->suffix > base->len - splice->prefix)
+		return ST_NOT_FOUND;
+	if (ends > field->max || middle > field->max - ends)
+		return ST_LIMIT;
+	text = arena_alloc(arena, ends + middle + 1);
+	if (!text)
+		return ST_NOMEM;
+	memcpy(text, base->data, splice->prefix);
+	memcpy(text + splice->prefix, value->text, middle);
+	memcpy(text + splice->prefix + middle, (const char *)base->data + (base->len - splice->suffix), splice->suffix);
+	text[ends + middle] = '\0';
+	splice_check(check, text, ends + middle);
+	if (memcmp(check, splice->check, sizeof check) != 0)
+		return ST_NOT_FOUND;
+	joined = value_text(text, ends + middle);
+	if (value_check(field, &joined) != ST_OK)
+		return ST_INVALID;
+	*value = joined;
+	return ST_OK;
 }
 
 static enum status read_values(const msgpack_object *object, int64_t base_ms, struct arena *arena,
@@ -88,7 +183,10 @@ static enum status read_values(const msgpack_object *object, int64_t base_ms, st
 		if (f < 0)
 			return ST_UNKNOWN;
 		record->mask |= UINT64_C(1) << f;
-		st = pack_get_value(&pair->val, &record->kind->fields[f], base_ms, arena, &record->row.values[f]);
+		if (pair->val.type == MSGPACK_OBJECT_ARRAY)
+			st = read_splice(&pair->val, f, arena, record);
+		else
+			st = pack_get_value(&pair->val, &record->kind->fields[f], base_ms, arena, &record->row.values[f]);
 	}
 	return st;
 }

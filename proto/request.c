@@ -11,6 +11,7 @@ enum key { KEY_SCHEMA, KEY_CURSOR, KEY_CHANGES, KEY_HELD, KEY_CLOCK, KEY_BUDGET,
 
 enum health_key { HEALTH_PENDING, HEALTH_OLDEST, HEALTH_FREE, HEALTH_BATTERY, HEALTH_VERSION, HEALTH_COUNT };
 
+#define CHANGE_IS_BRIEF 1
 #define BATTERY_UNKNOWN (-1)
 #define BATTERY_MAX 100
 
@@ -34,9 +35,14 @@ static void write_changes(msgpack_packer *packer, const struct request *request)
 		const struct request_change *change = &request->changes[i];
 
 		assert(change->n > (i == 0 ? 0 : request->changes[i - 1].n) && change->n <= PACK_NUMBER_MAX);
-		msgpack_pack_array(packer, 2);
+		msgpack_pack_array(packer, change->brief.len > 0 ? 3 : 2);
 		msgpack_pack_uint64(packer, change->n);
-		pack_bin(packer, change->body.data, change->body.len);
+		if (change->brief.len == 0) {
+			pack_bin(packer, change->body.data, change->body.len);
+			continue;
+		}
+		pack_bin(packer, change->brief.data, change->brief.len);
+		msgpack_pack_uint8(packer, CHANGE_IS_BRIEF);
 	}
 }
 
@@ -113,7 +119,7 @@ static enum status check_limits(const struct request *request)
 	if (request->health.version && strlen(request->health.version) > LIMIT_TEXT_MAX)
 		return ST_LIMIT;
 	for (size_t i = 0; i < request->change_count; i++)
-		if (request->changes[i].body.len > LIMIT_CHANGE_MAX)
+		if (request->changes[i].body.len > LIMIT_CHANGE_MAX || request->changes[i].brief.len > LIMIT_CHANGE_MAX)
 			return ST_LIMIT;
 	return ST_OK;
 }
@@ -206,17 +212,25 @@ static enum status read_list(const msgpack_object *object, size_t count_max, siz
 static enum status read_change(const msgpack_object *object, uint64_t n_before, struct request_change *out)
 {
 	const msgpack_object *pair;
+	struct bytes *bytes = &out->body;
 	size_t count;
 
-	if (!pack_get_array(object, &count, &pair) || count != 2)
+	if (!pack_get_array(object, &count, &pair) || (count != 2 && count != 3))
 		return ST_PROTOCOL;
+	if (count == 3) {
+		uint64_t form;
+
+		if (!pack_get_uint(&pair[2], CHANGE_IS_BRIEF, &form) || form != CHANGE_IS_BRIEF)
+			return ST_PROTOCOL;
+		bytes = &out->brief;
+	}
 	if (!pack_get_uint(&pair[0], PACK_NUMBER_MAX, &out->n) || out->n <= n_before)
 		return ST_PROTOCOL;
-	if (pair[1].type != MSGPACK_OBJECT_BIN)
+	if (pair[1].type != MSGPACK_OBJECT_BIN || (count == 3 && pair[1].via.bin.size == 0))
 		return ST_PROTOCOL;
 	if (pair[1].via.bin.size > LIMIT_CHANGE_MAX)
 		return ST_LIMIT;
-	out->body = (struct bytes){ pair[1].via.bin.ptr, pair[1].via.bin.size };
+	*bytes = (struct bytes){ pair[1].via.bin.ptr, pair[1].via.bin.size };
 	return ST_OK;
 }
 

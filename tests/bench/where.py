@@ -51,7 +51,7 @@ def record_parts(records):
 
 def change_parts(changes):
     def each(alter):
-        return [[n, plain(alter(msgpack.unpackb(body, strict_map_key=False)))] for n, body in changes]
+        return [[n, plain(alter(msgpack.unpackb(body, strict_map_key=False))), *brief] for n, body, *brief in changes]
 
     def drop(key):
         return lambda change: {k: v for k, v in change.items() if k != key}
@@ -59,7 +59,7 @@ def change_parts(changes):
     def values(leave_out):
         return lambda change: {**change, 5: without_values(change.get(5, {}), leave_out)}
 
-    yield "changes: numbers", [[0, body] for _, body in changes]
+    yield "changes: numbers", [[0, *rest] for _, *rest in changes]
     yield "changes: ids", each(drop(1))
     yield "changes: patients", each(drop(2))
     yield "changes: evidence", each(drop(4))

@@ -19,7 +19,7 @@ import zlib
 
 from protocol_forms import (
     Array, BINARY, Base, Bits, Bytes, FLAG, Form, ID, Integer, Maybe, Measured, NUMBER, PREFIX, Row, SEQUENCE,
-    SIGNED, TEXT, TIME, Table, Word, Wrong, digest, need, sign, verify,
+    SIGNED, TEXT, TIME, Table, Word, Wrong, digest, need, pack, sign, unpack, verify,
 )
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -98,7 +98,8 @@ RESULTS = {0: "accepted", 1: "judged", 2: "held", 3: "returned"}
 VERDICTS = {0: "accepted", 1: "merged", 2: "superseded"}
 REASONS = {1: "not-yours", 2: "waits", 3: "exists", 4: "unknown", 5: "invalid", 6: "number", 7: "rights",
            8: "unreadable", 9: "closed"}
-NOTICES = {1: "numbers-missing", 2: "cursor-refused", 3: "counter-used", 4: "schema-unknown"}
+NOTICES = {1: "numbers-missing", 2: "cursor-refused", 3: "counter-used", 4: "schema-unknown",
+           5: "send-whole"}
 STEADINESS = {0: "unknown", 1: "nothing-since", 2: "agreed"}
 RECORD_FLAGS = {1: "whole", 2: "deleted"}
 CHANGE_FLAGS = {1: "create", 2: "delete", 4: "bring-back"}
@@ -149,6 +150,32 @@ def set_text(members):
     """The one text of a set; None where it is empty."""
     escaped = sorted({json.dumps(member, ensure_ascii=False)[1:-1].encode("utf-8") for member in members})
     return '["' + '","'.join(member.decode("utf-8") for member in escaped) + '"]' if escaped else None
+
+
+class LongText(Form):
+    empty = ""
+
+    def read(self, wire, base):
+        need(isinstance(wire, str), "this is no text")
+        return wire
+
+    write = read
+
+
+SPLICE = Row(("prefix", NUMBER), ("suffix", NUMBER), ("middle", LongText()), ("check", PREFIX))
+
+
+def splice_check(text):
+    return digest("text", text.encode("utf-8"))[:8]
+
+
+def join_splice(splice, base):
+    """The text that this makes of the one that it was made from; anything else is Wrong."""
+    old = (base or "").encode("utf-8")
+    need(splice["prefix"] + splice["suffix"] <= len(old), "the text was another")
+    new = old[: splice["prefix"]] + splice["middle"].encode("utf-8") + old[len(old) - splice["suffix"] :]
+    need(digest("text", new)[:8] == splice["check"], "the text was another")
+    return new.decode("utf-8")
 
 
 def read_values(kind, wire, base):
@@ -240,11 +267,61 @@ CHANGE = Change()
 
 
 class Body(Form):
-    """The bytes of a change within a request: they stay bytes, because their digest is what counts."""
+    """The bytes of a change within a request, or of its brief: they stay bytes, because their digest is what counts."""
 
     def read(self, wire, base):
-        CHANGE.decode(BINARY.read(wire, base))
+        change = unpack(BINARY.read(wire, base))
+        need(isinstance(change, dict), "a change is a map")
+        if 1 in change:
+            CHANGE.read(change)
         return wire
+
+
+SPLICE_LEAST = 64
+
+
+def _ends(base, text):
+    """How many bytes of both ends of two texts are the same, in whole characters."""
+    prefix = next((at for at, (one, other) in enumerate(zip(base, text)) if one != other), min(len(base), len(text)))
+    base, text = base[prefix:][::-1], text[prefix:][::-1]
+    suffix = next((at for at, (one, other) in enumerate(zip(base, text)) if one != other), min(len(base), len(text)))
+    return prefix, suffix
+
+
+def make_brief(body, bases=None):
+    """The brief of a body, or None. bases: the texts that its author started from, by field number."""
+    change = unpack(body)
+    groups = change.get(6)
+    if not groups or not isinstance(groups[0][1], int):
+        return None
+    for number, text in (bases or {}).items():
+        new = change[5].get(number)
+        prefix, suffix = _ends(text, new) if isinstance(new, str) else (0, 0)
+        sizes = [len(part.encode("utf-8")) for part in (new[:prefix], new[len(new) - suffix :])] if new else [0, 0]
+        if sum(sizes) >= SPLICE_LEAST:
+            change[5][number] = [*sizes, new[prefix : len(new) - suffix]]
+    first = groups[0][1]
+    change[6] = groups[:1] + [group[0] if len(group) == 2 and group[1] == first else group for group in groups[1:]]
+    del change[1]
+    brief = pack(change)
+    return brief if len(brief) < len(body) else None
+
+
+def make_whole(brief, record_of, text_of):
+    """The body of a brief. record_of(sequence): an id; text_of(kind, id, field number, sequence): a text."""
+    change = unpack(brief)
+    groups = change.get(6)
+    need(1 not in change and groups and isinstance(groups[0], list), "this is no brief")
+    first = NUMBER.read(groups[0][1], None)
+    record = record_of(first)
+    for number, value in change.get(5, {}).items():
+        if isinstance(value, list):
+            prefix, suffix, middle = value
+            text = text_of(change[0], record, number, first).encode("utf-8")
+            need(prefix + suffix <= len(text), "the text was another")
+            change[5][number] = (text[:prefix] + middle.encode("utf-8") + text[len(text) - suffix :]).decode("utf-8")
+    change[6] = [group if isinstance(group, list) else [group, first] for group in groups]
+    return pack({**change, 1: ID.write(record, None)})
 
 
 HEALTH = Table({0: ("waiting", NUMBER), 1: ("oldest", NUMBER), 2: ("free_mb", NUMBER), 3: ("battery", Measured(0, 100)),
@@ -260,7 +337,7 @@ class Request(Table):
 REQUEST = Request({
     0: ("schema", NUMBER),
     1: ("cursor", BINARY),
-    2: ("changes", Array(Row(("n", NUMBER), ("body", Body())))),
+    2: ("changes", Array(Row(("n", NUMBER), ("body", Body()), ("brief", Integer(1, 1)), least=2))),
     3: ("held", Array(Row(("n", NUMBER), ("digest", PREFIX)))),
     4: ("clock", CLOCK),
     5: ("budget", NUMBER),
@@ -330,7 +407,14 @@ class Record(Form):
     def read(self, wire, base):
         record = self.HEAD.read(wire, base)
         kind = SCHEMA.kind(record["kind"])
-        record["values"] = read_values(kind, record["values"], base)
+        need(isinstance(record["values"], dict), "values are a map")
+        spliced = {number: value for number, value in record["values"].items() if isinstance(value, list)}
+        rest = {number: value for number, value in record["values"].items() if number not in spliced}
+        record["values"] = read_values(kind, rest, base)
+        for number, value in spliced.items():
+            need("whole" not in record["flags"] and number in kind.names, "a splice is of a field, in a part of a record")
+            need(kind.fields[kind.names[number]][1] == "TEXT", "a splice is of a text")
+            record["values"][kind.names[number]] = SPLICE.read(value, base)
         belongs = kind.name not in ("patient", *Schema.STAFF)
         need((record["patient"] is not None) == (belongs and "whole" in record["flags"]), "a whole record says whose it is")
         if "whole" in record["flags"]:
@@ -340,7 +424,10 @@ class Record(Form):
         return record
 
     def write(self, value, base):
-        values = write_values(SCHEMA.kind(value["kind"]), value["values"], base)
+        kind, said = SCHEMA.kind(value["kind"]), value["values"]
+        spliced = {name: item for name, item in said.items() if isinstance(item, dict)}
+        values = write_values(kind, {name: item for name, item in said.items() if name not in spliced}, base)
+        values.update({kind.fields[name][0]: SPLICE.write(item, base) for name, item in spliced.items()})
         return self.HEAD.write({**value, "values": values}, base)
 
 

@@ -185,6 +185,7 @@ class SmallTablet:
 
     def apply(self, head, answer, began):
         self._check_receipt(head)
+        self.anew = False
         for outcome in answer["outcomes"]:
             self._settle(outcome)
         for record in answer["records"]:
@@ -194,7 +195,7 @@ class SmallTablet:
         self.incomplete = (self.incomplete | set(answer["filling"])) - set(answer["complete"]) - set(answer["let_go"])
         if "cursor-refused" in answer["notices"]:
             self.cursor = b""
-        self.cursor = answer["cursor"] or self.cursor
+        self.cursor = b"" if self.anew else answer["cursor"] or self.cursor
         self.answer, self.answered_at = answer, clock()
         self.took = self.answered_at - began
 
@@ -247,10 +248,26 @@ class SmallTablet:
             kept["values"].update(values)
         self.seen[record, number] = sequence
 
+    def _join(self, record):
+        """A long text may have come as what is new in it, against what we had of the centre."""
+        form = SCHEMA.kind(record["kind"])
+        for name, value in record["values"].items():
+            if isinstance(value, dict):
+                number = form.group(name)
+                beside = self.beside.get((record["id"], number))
+                need(beside is not None or not self._in_flight(record["id"], number), "we don't know it any more")
+                had = beside[0] if beside is not None else self.records[record["id"]]["values"]
+                record["values"][name] = protocol.join_splice(value, had.get(name))
+
     def _take(self, record):
         """A record of an answer, group by group."""
         form, key = SCHEMA.kind(record["kind"]), record["id"]
         whole = "whole" in record["flags"]
+        try:
+            self._join(record)
+        except Wrong:
+            self.cursor, self.anew = b"", True
+            return
         kept = self.records.setdefault(key, {"kind": form.name, "patient": record["patient"], "deleted": False,
                                              "values": {}})
         need(not whole or kept["patient"] == record["patient"], "a record never changes its patient")

@@ -180,6 +180,7 @@ def _(world):
     ana("sync")
     ben("sync")
     ana.failure("note", "error", note, code=2)
+    ana.failure("note", "error", note, "--reason", "", code=2)
     assert "somebody else's" in ben.failure("note", "error", note, "--reason", "x")["what"]
     ana("note", "error", note, "--reason", "Wrong patient")
     ana("sync")
@@ -205,14 +206,14 @@ def _(world):
     ana("sync")
     for words in (["today"], ["status"]):
         told = ana(*words).out
-        assert "Returned by Sam Lee: Which dressing?\n" in told and f"Next: doorstep note addend {note}" in told, told
+        assert "Note returned by Sam Lee: Which dressing?\n" in told and f"Next: doorstep note addend {note}" in told, told
     assert ana.json("status")["returned_notes"][0]["comment"] == "Which dressing?"
     assert ana.json("note", "list")[0]["returned"] == "Which dressing?"
     told = ana("show", f"note/{note}").out
     assert "Returned by Sam Lee" in told and "Which dressing?" in told, told
     assert ana.json("show", f"note/{note}")["reviews"][0]["verdict"] == "returned"
     ana("note", "addend", note, "--type", "late-entry", "--reason", "Asked by Sam", text="Hydrocolloid.")
-    assert "Returned by" not in ana("today").out and ana.json("status")["returned_notes"] == []
+    assert "returned by" not in ana("today").out and ana.json("status")["returned_notes"] == []
     assert ana.json("note", "list")[0]["returned"] is None
 
 

@@ -105,7 +105,7 @@ def _(world):
     agency = Agency(world)
     fight(agency)
     assert agency.ana.json("status")["outcomes_new"] == "1"
-    assert "1 since you last looked: doorstep outcomes" in agency.ana("status").out
+    assert "1 since you last looked. Next: doorstep outcomes" in agency.ana("status").out
     n = max(outcomes(agency.ana, "--patient", agency.patient))
     assert agency.ana.json("status")["outcomes_new"] == "1"  # of one patient only: not all were looked at
     assert outcomes(agency.ana)[n] == ("superseded", True)

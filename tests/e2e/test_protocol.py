@@ -20,7 +20,8 @@ except ImportError as missing:
 
 BUDGET_MIN = 4096
 RECORD_BYTES = 2000
-MUST_TRAVEL = {"accepted", "judged", "held", "returned", "merged", "superseded", "create", "delete", "bring-back",
+CHANGE_MAP = protocol.unpack
+MUST_TRAVEL = {"a brief", "a splice", "accepted", "judged", "held", "returned", "merged", "superseded", "create", "delete", "bring-back",
                "edit", "base dict", "base int", "evidence of a group", "whole", "deleted", "news", "request cursor",
                "request held", "request clock", "request health", "answer filling", "answer complete", "answer let_go"}
 PATIENT_NEW = "00000000-0000-4000-8000-0000000000aa"
@@ -111,6 +112,9 @@ def all_endings(agency, relay):
     for tablet in (ana, ben, ana, ben):
         tablet("sync")
     insert(ben, "task", patient, id=kept, title="Kept")
+    ben.sql("UPDATE note SET observed = observed || 'Zoë sleeps.'")
+    for tablet in (ben, ana):
+        tablet("sync")
     centre("unassign", "--user", "ben", "--patient", other)
     insert(ben, "observation", other, code="8867-4", value="80")
     ben("sync")
@@ -119,6 +123,46 @@ def all_endings(agency, relay):
         centre("held", "return", held["id"], "--as", "sue")
     for tablet in (ben, ana):
         tablet("sync")
+
+
+class Ledger:
+    """What a tablet has heard of its centre, as far as briefs need it."""
+
+    def __init__(self):
+        self.records, self.texts, self.bodies = {}, {}, {}  # by sequence; by record and field number; by n
+
+    def text(self, _kind, record, number, sequence):
+        return max(each for each in self.texts[record, number] if each[0] <= sequence)[1]
+
+    def body(self, each):
+        """A change as it is in its tablet's journal."""
+        body = each["body"]
+        if "brief" in each:
+            body = protocol.make_whole(each["body"], self.records.__getitem__, self.text)
+            change, first = CHANGE_MAP(body), CHANGE_MAP(body)[6][0][1]
+            record = protocol.CHANGE.decode(body)["id"]
+            spliced = [number for number, value in CHANGE_MAP(each["body"]).get(5, {}).items() if isinstance(value, list)]
+            bases = {number: self.text(change[0], record, number, first) for number in spliced}
+            assert protocol.make_brief(body, bases) == each["body"], "a brief, written again"
+        self.bodies[each["n"]] = body
+        return body
+
+    def hear(self, told):
+        for outcome in told["outcomes"]:
+            change = protocol.CHANGE.decode(self.bodies[outcome["n"]])
+            stands = outcome["result"] == "accepted"
+            self._note(outcome["sequence"], change["kind"], change["id"], change["values"] if stands else {})
+        for record in told["records"]:
+            self._note(record["sequence"], record["kind"], record["id"], record["values"])
+
+    def _note(self, sequence, kind, record, values):
+        self.records[sequence] = record
+        for name, value in values.items():
+            texts = self.texts.setdefault((record, protocol.SCHEMA.kind(kind).fields[name][0]), [])
+            if isinstance(value, dict):
+                value = protocol.join_splice(value, texts[-1][1])
+            if isinstance(value, str):
+                texts.append((sequence, value))
 
 
 class Recording:
@@ -141,22 +185,25 @@ class Recording:
     def exchanges(self):
         """Every request and answer, opened, with the running digest that the tablet can expect by then."""
         for key, calls in self.talks:
-            ran, run = 0, bytes(32)
+            ran, run, ledger = 0, bytes(32), Ledger()
             for request, answer in calls:
                 asked = protocol.open_request(request, bytes(key.verify_key))
                 assert protocol.seal_request(asked["device"], asked["counter"], asked["stream"], key) == request
+                asked["bodies"] = {}
                 for each in protocol.REQUEST.decode(protocol.inflate(asked["stream"]))["changes"]:
+                    asked["bodies"][each["n"]] = ledger.body(each)
                     if each["n"] == ran + 1:
-                        ran, run = each["n"], protocol.run_digest(run, each["n"], each["body"])
+                        ran, run = each["n"], protocol.run_digest(run, each["n"], ledger.bodies[each["n"]])
                 told = protocol.open_answer(answer, request, self.centre_key, (ran, run))
                 assert (told["last_n"], told["running"]) == (ran, run), "the running digest"
+                ledger.hear(protocol.ANSWER.decode(protocol.inflate(told["stream"]), told["sequence"]))
                 yield asked, told
 
     def messages(self):
-        """Every request and answer, read into names."""
+        """Every request and answer, read into names, and the bodies of the request's changes."""
         for asked, told in self.exchanges():
             yield protocol.REQUEST.decode(protocol.inflate(asked["stream"])), \
-                protocol.ANSWER.decode(protocol.inflate(told["stream"]), told["sequence"])
+                protocol.ANSWER.decode(protocol.inflate(told["stream"]), told["sequence"]), asked["bodies"].values()
 
 
 def check_rewritten(form, data, *more):
@@ -171,10 +218,11 @@ def check_rewritten(form, data, *more):
 def covered(recording):
     """What of the page's tables was met in these syncs."""
     met = set()
-    for asked, told in recording.messages():
+    for asked, told, bodies in recording.messages():
         met |= {f"request {name}" for name, value in asked.items() if value}
         met |= {f"answer {name}" for name, value in told.items() if value}
-        for change in (protocol.CHANGE.decode(each["body"]) for each in asked["changes"]):
+        met |= {"a brief" for each in asked["changes"] if "brief" in each}
+        for change in map(protocol.CHANGE.decode, bodies):
             met |= set(change["flags"] or {"edit"})
             met |= {f"base {type(group['base']).__name__}" for group in change["groups"]}
             met |= {"evidence of a group" for group in change["groups"] if "evidence" in group}
@@ -182,6 +230,7 @@ def covered(recording):
             met |= {outcome["result"], outcome.get("reason")} | set(outcome.get("verdicts", {}).values())
         for record in told["records"]:
             met |= set(record["flags"] or {"news"})
+            met |= {"a splice" for value in record["values"].values() if isinstance(value, dict)}
     return met
 
 
@@ -191,8 +240,9 @@ def _(world):
     calls = changes = short = 0
     for asked, told in recording.exchanges():
         check_rewritten(protocol.ANSWER, protocol.inflate(told["stream"]), told["sequence"])
-        for each in check_rewritten(protocol.REQUEST, protocol.inflate(asked["stream"]))["changes"]:
-            check_rewritten(protocol.CHANGE, each["body"])
+        check_rewritten(protocol.REQUEST, protocol.inflate(asked["stream"]))
+        for body in asked["bodies"].values():
+            check_rewritten(protocol.CHANGE, body)
             changes += 1
         calls += 1
         short += not told["full"]
@@ -423,6 +473,53 @@ def _(world):
     ana.sync(health={"waiting": 3, "free_mb": 20480, "battery": 0, "version": "7.8.9"})
     there = it.centre.read("SELECT pending, free_mb, battery, version FROM device WHERE device = ?", ana.device)
     assert there == [(3, 20480, 0, "7.8.9")], there
+
+
+@promise("of a long text a small tablet gets what is new in it, and where it has another it fetches everything anew")
+def _(world):
+    it = Meeting(world)
+    text = "She slept well – 東. The wound is dry and clean. Her daughter visits on Sundays, her son calls every day. " * 2
+    note = it.ana.create("note", it.patient, observed=text)
+    it.round()
+    for at in range(2):
+        text = text.replace("slept", "really slept", 1)
+        it.ben.sql(f"UPDATE note SET observed = '{text}'")
+        it.ben("sync")
+        if at == 1:
+            it.ana.records[note]["values"]["observed"] = "Another text"
+        told = it.ana.sync()[0]["records"]
+        assert len(it.ana.calls[-1][1]) < 300 and len(told) == 1, told
+        assert it.ana.anew == (at == 1) and (it.ana.values(note)["observed"] == text) == (at == 0), it.ana.values(note)
+    it.round()
+    it.check_same()
+    assert it.ana.values(note)["observed"] == text
+
+
+@promise("an edit may come as a brief; one that the centre can't make whole is asked for whole, and nothing is taken")
+def _(world):
+    it = Meeting(world)
+    ana = it.ana
+    text = "She slept well. The wound is dry and clean. Her daughter visits on Sundays, her son calls every day."
+    note = ana.create("note", it.patient, observed=text, plan="Call again")
+    ana.sync()
+    number = protocol.SCHEMA.kind("note").fields["observed"][0]
+    n = ana.edit("note", note, observed=text.replace("clean", "almost clean – 東"))
+    brief = protocol.make_brief(ana.journal[n], {number: text})
+    assert len(brief) < len(ana.journal[n]) - 80, (len(brief), len(ana.journal[n]))
+    before = history_count(it.centre)
+    for wrong in ({"changes": [{"n": n, "body": brief, "brief": 1}], "expected": b""},
+                  {"changes": [{"n": n, "body": brief, "brief": 1}], "expected": bytes(8)},
+                  {"changes": [{"n": n, "body": protocol.make_brief(ana.journal[n], {number: text[:70]}), "brief": 1}],
+                   "expected": bytes(8)}):
+        head, answer, began = ana.send(ana.request(**wrong))
+        assert (answer["notices"], head["last_n"]) == (["send-whole"], n - 1), (wrong, answer)
+    assert history_count(it.centre) == before, "nothing was taken"
+    head, answer, began = ana.send(ana.request(changes=[{"n": n, "body": brief, "brief": 1}]))
+    assert not answer["notices"] and answer["outcomes"][0]["result"] == "accepted", answer
+    ana.apply(head, answer, began)
+    it.round()
+    it.check_same()
+    assert it.centre.json("show", f"note/{note}")["observed"] == ana.values(note)["observed"]
 
 
 @promise("a number that comes again with other content is held, and the first content stands")

@@ -28,7 +28,8 @@ VECTORS = ROOT / "tests/vectors"
 CONTENT = json.loads((VECTORS / "content.json").read_text(encoding="utf-8"))
 PAGE = (ROOT / "proto/README.md").read_text(encoding="utf-8")
 MESSAGES = {"change-create": protocol.CHANGE, "change-edit": protocol.CHANGE, "change-delete": protocol.CHANGE,
-            "change-clock": protocol.CHANGE, "request-clock": protocol.REQUEST, "request": protocol.REQUEST, "answer": protocol.ANSWER}
+            "change-clock": protocol.CHANGE, "change-long": protocol.CHANGE, "request-clock": protocol.REQUEST,
+            "request": protocol.REQUEST, "answer": protocol.ANSWER}
 
 
 def vector(name):
@@ -64,6 +65,7 @@ def refuses(read, *data):
 def _(_world):
     for name in MESSAGES:
         assert protocol_forms.unpack(vector(name)) == plain(CONTENT[name]), name
+    assert protocol_forms.unpack(vector("brief-long")) == plain(CONTENT["brief-long"])
 
 
 @promise("each message, read into names and written again, is the same bytes")
@@ -71,6 +73,18 @@ def _(_world):
     for name, form in MESSAGES.items():
         more = (CONTENT["envelope-answer"]["seq"],) if name == "answer" else ()
         assert form.encode(form.decode(vector(name), *more), *more) == vector(name), name
+
+
+@promise("a brief is the change without what the centre knows, and the change again with it")
+def _(_world):
+    body, brief, base = vector("change-long"), vector("brief-long"), CONTENT["brief-long-base"]
+    record, known = "01935b6e-0000-7000-8000-000000000001", {1099511627781: "01935b6e-0000-7000-8000-000000000001"}
+    texts = {(8, record, 12, 1099511627781): base}
+    assert protocol.make_brief(body, {12: base}) == brief
+    assert protocol.make_whole(brief, known.__getitem__, lambda *where: texts[where]) == body
+    for name in ("change-create", "change-delete"):
+        made = protocol.make_brief(vector(name))
+        assert name == "change-create" and made is None or protocol.make_whole(made, known.get, None) == vector(name)
 
 
 @promise("a run is as many accepted changes as it says, and accepted changes one after the other are written as a run")

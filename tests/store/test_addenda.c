@@ -425,6 +425,35 @@ static void more_than_an_addendum_may_hold_becomes_several(void **state)
 	assert_string_equal(notes_addendum(s, &note, 1, "section"), "plan");
 }
 
+/* Sentences of which none ends with a blank, up to the limit: what is added is what its author wrote. */
+static void the_longest_text_without_blanks_is_added_as_it_was_written(void **state)
+{
+	struct scene *s = *state;
+	struct id note = notes_draft(s);
+	const uint64_t seen = notes_now(s);
+	char *text = arena_zalloc(&s->a.arena, LIMIT_NOTE_MAX + 1);
+
+	assert_non_null(text);
+	for (size_t at = 0; at + 6 <= LIMIT_NOTE_MAX; at += 6)
+		(void)memcpy(text + at, "\xE6\xAD\xA9\xE3\x80\x82", 6); /* a word and a full stop */
+	assert_accepted(scene_ann(s, notes_signature(s, &note, seen, "Walk.")));
+	assert_verdict(scene_ben(s, notes_edit(s, &note, "plan", agency_seq(seen), text)), GROUP_SUPERSEDED);
+	assert_int_equal(notes_addenda(s, &note).count, 1);
+	assert_addendum(s, &note, 0, &s->ben, text);
+}
+
+static void between_ones_own_sentences_all_stays_as_it_was_written(void **state)
+{
+	struct scene *s = *state;
+	struct id note = notes_draft(s);
+	const uint64_t seen = notes_now(s);
+
+	assert_accepted(scene_ann(s, notes_signature(s, &note, seen, "Walk. Rest.")));
+	assert_verdict(scene_ben(s, notes_edit(s, &note, "plan", agency_seq(seen),
+					       "Walk. Call her son.  He has keys.\n\n- Key box\nRest. Eat.")), GROUP_SUPERSEDED);
+	assert_addendum(s, &note, 0, &s->ben, "Call her son.  He has keys.\n\n- Key box\nEat.");
+}
+
 static void what_is_no_text_is_said_as_people_read_it(void **state)
 {
 	struct scene *s = *state;
@@ -470,6 +499,8 @@ int main(void)
 		TEST(the_first_signature_stands_and_the_second_is_said_beside_it),
 		TEST(a_signature_that_comes_again_is_no_second_one),
 		TEST(more_than_an_addendum_may_hold_becomes_several),
+		TEST(the_longest_text_without_blanks_is_added_as_it_was_written),
+		TEST(between_ones_own_sentences_all_stays_as_it_was_written),
 		TEST(what_is_no_text_is_said_as_people_read_it),
 	};
 

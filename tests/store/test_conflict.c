@@ -339,6 +339,26 @@ static void of_two_who_decide_the_first_stands_and_nothing_new_opens(void **stat
 	assert_string_equal(agency_text(&s->a, "goal", &f.goal, "status"), "on-hold");
 }
 
+/* Ann decides again before she hears that her first decision came too late: that one too is put before people. */
+static void a_decision_upon_one_that_came_too_late_is_a_candidate_too(void **state)
+{
+	struct scene *s = *state;
+	struct fight f = fight(s);
+	uint64_t base = agency_group_seq(&s->a, "conflict", &f.conflict, "decision");
+	const char *first = decision(s, &f.conflict, 1, NULL), *second = decision(s, &f.conflict, 2, NULL);
+	json_t *array;
+
+	assert_accepted(scene_ben(s, scene_edit(s, "goal", &f.goal, "status", agency_seq(s->a.chain.seq), "status", "rejected")));
+	assert_accepted(scene_ann(s, scene_edit(s, "conflict", &f.conflict, "decision", agency_seq(base), "decision", first)));
+	assert_accepted(scene_ann(s, scene_edit(s, "conflict", &f.conflict, "decision", agency_own(s->ann_n), "decision",
+						second)));
+	assert_open(s, &f.conflict, true);
+	assert_string_equal(agency_text(&s->a, "goal", &f.goal, "status"), "rejected");
+	array = candidates(s, &f.conflict);
+	assert_int_equal(json_array_size(array), 4);
+	json_decref(array);
+}
+
 static void there_are_no_conflicts_about_conflicts(void **state)
 {
 	struct scene *s = *state;
@@ -432,6 +452,48 @@ static void a_value_too_large_for_the_record_is_chosen_from_history(void **state
 	assert_string_equal(agency_text(&s->a, "note", &note, "plan"), long_text(s, 'a'));
 }
 
+/* Each decision chooses the one before it, none with room for its value: no value is not an empty one. */
+static void a_long_chain_of_choices_never_empties_a_field(void **state)
+{
+	struct scene *s = *state;
+	struct id note = scene_record(s, "note", "plan", "rest"), conflict;
+	uint64_t base = s->a.chain.seq;
+	unsigned choice = 2;
+	char blind[64];
+
+	assert_accepted(scene_ben(s, scene_edit(s, "note", &note, "plan", agency_seq(base), "plan", long_text(s, 'b'))));
+	assert_verdict(scene_ann(s, scene_edit(s, "note", &note, "plan", agency_seq(base), "plan", long_text(s, 'a'))),
+		       GROUP_SUPERSEDED);
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, &conflict, 1), 1);
+	do
+		(void)snprintf(blind, sizeof blind, "{\"choice\":%u,\"seen\":[]}", choice++);
+	while (scene_ann(s, decide(s, &conflict, blind))->result == OUTCOME_ACCEPTED && choice < 30);
+	assert_int_equal(s->a.outcome.result, OUTCOME_HELD);
+	assert_int_equal(scene_ann(s, decide(s, &conflict, decision(s, &conflict, choice - 1, NULL)))->result, OUTCOME_HELD);
+	assert_string_equal(agency_text(&s->a, "note", &note, "plan"), long_text(s, 'b'));
+}
+
+static void a_candidate_there_is_no_room_for_writes_nothing(void **state)
+{
+	struct scene *s = *state;
+	struct fight f = fight(s);
+	uint64_t seq = 0;
+	char reason[1024];
+
+	memset(reason, 'x', sizeof reason - 1);
+	reason[sizeof reason - 1] = '\0';
+	while (agency_group_seq(&s->a, "conflict", &f.conflict, "candidates") != seq) {
+		struct change *change = scene_edit(s, "goal", &f.goal, "status", agency_seq(f.base), "status", "cancelled");
+
+		seq = agency_group_seq(&s->a, "conflict", &f.conflict, "candidates");
+		agency_set(change, "status_reason", reason);
+		assert_verdict(scene_ann(s, change), GROUP_SUPERSEDED);
+	}
+	/* The last one has its own row of history, and that is all. */
+	assert_int_equal(s->a.chain.seq, s->a.outcome.seq);
+	assert_open(s, &f.conflict, true);
+}
+
 static void there_is_no_choosing_what_is_not_there(void **state)
 {
 	struct scene *s = *state;
@@ -476,6 +538,9 @@ int main(void)
 		TEST(a_decision_that_cannot_be_carried_out_is_held),
 		TEST(a_value_too_large_for_the_record_is_chosen_from_history),
 		TEST(there_is_no_choosing_what_is_not_there),
+		TEST(a_decision_upon_one_that_came_too_late_is_a_candidate_too),
+		TEST(a_long_chain_of_choices_never_empties_a_field),
+		TEST(a_candidate_there_is_no_room_for_writes_nothing),
 		TEST(the_centre_overrules_with_all_on_the_screen),
 	};
 

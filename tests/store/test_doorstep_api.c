@@ -276,6 +276,21 @@ static void status_counts_what_is_saved_and_says_never_before_a_first_sync(void 
 	assert_string_equal(status.replica_path, path);
 }
 
+/* It works on the connection that is open already. This tablet has no keys, so that it comes no further than that. */
+static void a_sync_restores_lost_triggers_first_and_leaves_the_tablet_open(void **state)
+{
+	struct app *a = *state;
+	struct doorstep_status status;
+	char patient[37];
+
+	home_apply(a->home, "DROP TRIGGER ds_patient_inserted");
+	assert_int_not_equal(doorstep_sync(a->d, NULL, &a->error), DOORSTEP_OK);
+	add_patient(a, "Ana", patient);
+	assert_int_equal(doorstep_status(a->d, &status, &a->error), DOORSTEP_OK);
+	assert_int_equal(status.saved, 1);
+	expect_text(a, "patient", patient, "name", "Ana");
+}
+
 /* A record in each place on its way, as the bookkeeping of a sync would have it. */
 static void each_record_says_where_it_is_on_its_way(void **state)
 {
@@ -361,6 +376,7 @@ int main(void)
 		TEST(a_walk_of_one_patient_meets_no_other),
 		TEST(a_removed_record_is_gone_and_its_deletion_waits_to_be_sent),
 		TEST(status_counts_what_is_saved_and_says_never_before_a_first_sync),
+		TEST(a_sync_restores_lost_triggers_first_and_leaves_the_tablet_open),
 		TEST(each_record_says_where_it_is_on_its_way),
 		TEST(a_folder_without_a_replica_is_no_tablet_and_says_how_to_become_one),
 		TEST(a_tablet_that_no_centre_knows_is_no_tablet_yet),

@@ -67,6 +67,8 @@ static void say_record(struct fixture *f, const struct answer_record *record)
 		if (record->mask & record->kind->groups[g].mask)
 			(void)snprintf(f->said + strlen(f->said), sizeof f->said - strlen(f->said), " +%s",
 				       record->kind->groups[g].name);
+	if (record->splice_count > 0)
+		(void)snprintf(f->said + strlen(f->said), sizeof f->said - strlen(f->said), " spliced");
 	(void)snprintf(f->said + strlen(f->said), sizeof f->said - strlen(f->said), "; ");
 }
 
@@ -265,6 +267,32 @@ static void news_brings_the_groups_that_changed(void **state)
 	/* The records of a page stand by kind, whatever came first. */
 	assert_string_equal(page(f), "patient: +phone; item: +record; ");
 	assert_string_equal(page(f), "");
+	end(f);
+}
+
+#define SENTENCE "She slept well, as she says, and the wound is dry and clean; her daughter visits on Sundays. "
+
+/* Amid a catch-up it may have got something newer than that already. */
+static void of_a_long_text_a_tablet_that_is_up_to_date_gets_what_is_new_in_it(void **state)
+{
+	struct fixture *f = begin();
+	struct id ada = patient_of(f, "Ada"), items[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		items[i] = world_create(&f->w, "item", &ada, "title", "walk", "notes", SENTENCE SENTENCE, NULL);
+	caught_up(f);
+	f->feed.records_max = 1;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(world_edit(&f->w, "item", &items[i], "notes", i < 2 ? SENTENCE "Now. " SENTENCE : "Nothing of it."));
+	assert_string_equal(page(f), "item: +notes spliced; ");
+	assert_string_equal(page(f), "item: +notes; ");
+	assert_string_equal(page(f), "item: +notes; ");
+	caught_up(f);
+	f->feed.records_max = 0;
+	assert_true(world_edit(&f->w, "item", &items[0], "notes", SENTENCE "Now and then. " SENTENCE));
+	assert_true(world_edit(&f->w, "item", &items[2], "notes", SENTENCE SENTENCE));
+	assert_string_equal(page(f), "item: +notes spliced; item: +notes; ");
 	end(f);
 }
 
@@ -488,6 +516,7 @@ int main(void)
 		cmocka_unit_test(the_patients_with_the_next_visits_are_filled_first),
 		cmocka_unit_test(a_change_between_two_pages_of_a_fill_is_not_lost),
 		cmocka_unit_test(news_brings_the_groups_that_changed),
+		cmocka_unit_test(of_a_long_text_a_tablet_that_is_up_to_date_gets_what_is_new_in_it),
 		cmocka_unit_test(what_was_walked_over_is_sent_again_where_it_changed_behind_the_walk),
 		cmocka_unit_test(only_what_this_request_set_and_was_accepted_is_left_out_as_known),
 		cmocka_unit_test(standing_values_go_while_the_patient_is_in_scope_and_only_then),

@@ -410,6 +410,43 @@ static void a_deletion_upon_ones_own_edits_stands(void **state)
 	assert_true(agency_record(&s->a, "contact", &id)->deleted);
 }
 
+/* It lost against Ann's value, and a person is asked: of a record that is there. */
+static void an_edit_in_conflict_brings_back_what_was_deleted_meanwhile(void **state)
+{
+	struct scene *s = *state;
+	struct id id = scene_record(s, "medication", "dose", "5"), conflict;
+	uint64_t base = s->a.chain.seq;
+	struct change *change = agency_change(&s->a, "medication", &id, NULL);
+
+	assert_accepted(scene_ann(s, scene_edit(s, "medication", &id, "record", agency_seq(base), "status", "stopped")));
+	agency_group(&s->a, change, "", agency_seq(s->a.chain.seq));
+	change->deletes = true;
+	assert_accepted(scene_ann(s, change));
+	assert_verdict(scene_ben(s, scene_edit(s, "medication", &id, "record", agency_seq(base), "dose", "10")),
+		       GROUP_SUPERSEDED);
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, &conflict, 1), 1);
+	assert_false(agency_record(&s->a, "medication", &id)->deleted);
+	assert_int_equal(agency_record(&s->a, "medication", &id)->seq, s->a.outcome.seq);
+	assert_string_equal(agency_text(&s->a, "medication", &id, "status"), "stopped");
+}
+
+/* Ann's own change was merged with what Ben added: it stands in her name, and she has not seen it. */
+static void a_deletion_upon_ones_own_edit_never_beats_what_was_merged_into_it(void **state)
+{
+	struct scene *s = *state;
+	struct id id = scene_record(s, "contact", "roles", "[\"a\"]");
+	uint64_t base = s->a.chain.seq;
+
+	assert_accepted(scene_ben(s, scene_edit(s, "contact", &id, "roles", agency_seq(base), "roles", "[\"a\",\"b\"]")));
+	assert_verdict(scene_ann(s, scene_edit(s, "contact", &id, "roles", agency_seq(base), "roles", "[\"a\",\"c\"]")),
+		       GROUP_MERGED);
+	assert_verdict(scene_ann(s, deletion(s, &id, agency_seq(base), true)), GROUP_SUPERSEDED);
+	assert_false(agency_record(&s->a, "contact", &id)->deleted);
+	/* Who has seen the merge may. */
+	assert_accepted(scene_ann(s, deletion(s, &id, agency_seq(s->a.chain.seq), true)));
+	assert_true(agency_record(&s->a, "contact", &id)->deleted);
+}
+
 /* --- once, and in order --- */
 
 static void the_same_change_again_has_the_same_outcome_and_no_effect(void **state)
@@ -551,6 +588,8 @@ int main(void)
 		TEST(a_deletion_never_beats_an_edit_that_comes_after_it),
 		TEST(an_edit_by_who_had_seen_the_deletion_leaves_it),
 		TEST(a_deletion_upon_ones_own_edits_stands),
+		TEST(an_edit_in_conflict_brings_back_what_was_deleted_meanwhile),
+		TEST(a_deletion_upon_ones_own_edit_never_beats_what_was_merged_into_it),
 		TEST(the_same_change_again_has_the_same_outcome_and_no_effect),
 		TEST(a_judged_change_again_has_the_same_groups),
 		TEST(every_change_taken_has_a_sequence_of_its_own),

@@ -79,7 +79,7 @@ static void make_good(struct bench *b)
 	memset(b->receipt.chain.bytes, 0xc0, DIGEST_SIZE);
 	envelope_request_digest(&b->receipt.request, b->request.data, b->request.len);
 	len = read_vector("tests/vectors/answer.hex", message, sizeof message);
-	assert_int_equal(envelope_seal_answer(&b->answer, b->deflater, &b->receipt, true, &b->centre, message, len), ST_OK);
+	assert_int_equal(envelope_seal_answer(&b->answer, b->deflater, &b->receipt, &b->centre, message, len), ST_OK);
 }
 
 static int set_up(void **state)

@@ -78,7 +78,10 @@ static void random_request(struct wire_random *random, struct arena *arena, stru
 	out->cursor = random_bytes(random, arena, 100);
 	for (out->change_count = 0; out->change_count < wire_below(random, 20); out->change_count++) {
 		changes[out->change_count].n = n += 1 + wire_below(random, 300);
-		changes[out->change_count].body = random_bytes(random, arena, 50);
+		if (wire_below(random, 3) == 0)
+			changes[out->change_count].brief = random_bytes(random, arena, 50);
+		if (changes[out->change_count].brief.len == 0)
+			changes[out->change_count].body = random_bytes(random, arena, 50);
 	}
 	for (out->held_count = 0; out->held_count < wire_below(random, 20); out->held_count++) {
 		held[out->held_count].n = 1 + wire_below(random, 70000);
@@ -107,6 +110,7 @@ static void assert_requests_equal(const struct request *a, const struct request 
 	for (size_t i = 0; i < a->change_count; i++) {
 		assert_true(a->changes[i].n == b->changes[i].n);
 		assert_true(bytes_equal(&a->changes[i].body, &b->changes[i].body));
+		assert_true(bytes_equal(&a->changes[i].brief, &b->changes[i].brief));
 	}
 	assert_int_equal(a->held_count, b->held_count);
 	for (size_t i = 0; i < a->held_count; i++) {
@@ -185,7 +189,7 @@ static void changes_and_held_numbers_pass_up_to_their_limits_and_no_more(void **
 	struct request back, request = { .changes = changes, .held = held };
 
 	for (size_t i = 0; i <= LIMIT_CHANGES_MAX; i++)
-		changes[i] = (struct request_change){ i + 1, { "x", 1 } };
+		changes[i] = (struct request_change){ .n = i + 1, .body = { "x", 1 } };
 	for (size_t i = 0; i <= LIMIT_HELD_MAX; i++)
 		held[i].n = i + 1;
 	for (size_t count = LIMIT_CHANGES_MAX - 1; count <= LIMIT_CHANGES_MAX + 1; count++) {
@@ -429,6 +433,13 @@ static void what_no_centre_would_send_is_refused(void **state)
 		"81 05 91 96 08" ID_ONE ID_ONE "00 04 80",   /* no such flag */
 		"81 05 91 96 08" ID_ONE ID_ONE "ff 01 80",
 		"81 05 91 96 08" ID_ONE "c0 00 00 8104c0", /* part of a group */
+		"81 05 91 96 08" ID_ONE "c0 00 00 810c93 0505a0",             /* a splice without its check */
+		"81 05 91 96 08" ID_ONE "c0 00 00 810c94 0505a0 c407 01020304050607",
+		"81 05 91 96 08" ID_ONE "c0 00 00 810c94 ff05a0 c408 0102030405060708",
+		"81 05 91 96 08" ID_ONE "c0 00 00 810c94 ce0004000105a0 c408 0102030405060708",
+		"81 05 91 96 08" ID_ONE "c0 00 00 810c94 0505c0 c408 0102030405060708",
+		"81 05 91 96 08" ID_ONE "c0 00 00 810794 0505a0 c408 0102030405060708", /* of a word */
+		"81 05 91 96 08" ID_ONE ID_ONE "00 01 810c94 0505a0 c408 0102030405060708", /* in a whole record */
 	};
 	struct bench *b = *state;
 
@@ -442,6 +453,70 @@ static void what_no_centre_would_send_is_refused(void **state)
 	assert_int_equal(decode_answer(b, "81 05 91 96 08" ID_ONE ID_ONE "00 01 810701"), ST_INVALID);
 	assert_int_equal(decode_answer(b, "81 09 99 010101010101010101"), ST_LIMIT);
 	assert_int_equal(decode_answer(b, "81 04 91 940100 00 cf7fffffffffffffff"), ST_LIMIT);
+}
+
+static const char LONG_TEXT[] = "She slept well. The wound is dry and clean. Her daughter visits on Sundays, her son calls every day.";
+static const char EDITED[] = "She slept well. The wound is dry and almost clean. Her daughter visits on Sundays, her son calls every day.";
+
+/* A part of a task whose notes were edited, as the tablet with the former ones is sent it, read back. */
+static void splice_notes(struct bench *b)
+{
+	static struct bytes base[SCHEMA_FIELDS_MAX];
+	struct answer_record *sent = &b->sent[0];
+	const size_t notes = wire_field(schema_kind(b->schema, "task", 4), "notes");
+
+	*sent = (struct answer_record){ .kind = schema_kind(b->schema, "task", 4), .seq = 5, .base = base };
+	base[notes] = (struct bytes){ LONG_TEXT, strlen(LONG_TEXT) };
+	sent->mask = UINT64_C(1) << notes;
+	sent->row.values[notes] = value_string(EDITED);
+	b->answer = (struct answer){ .base_seq = 5 };
+	assert_int_equal(answer_record_encode(&b->records, &b->answer, sent), ST_OK);
+	assert_true(b->records.len < 64);
+	assert_int_equal(answer_encode(&b->buf, &b->answer, &b->records, 1), ST_OK);
+	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 5, &b->arena, &b->answer), ST_OK);
+	assert_int_equal(answer_record_decode(b->schema, &b->answer, 0, &b->arena, &b->got), ST_OK);
+	assert_int_equal(b->got.splice_count, 1);
+	assert_int_equal(b->got.splices[0].field, notes);
+}
+
+static void a_long_text_travels_as_what_is_new_in_it(void **state)
+{
+	struct bench *b = *state;
+
+	splice_notes(b);
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ LONG_TEXT, strlen(LONG_TEXT) }, &b->arena), ST_OK);
+	assert_true(row_equal(&b->sent[0].row, &b->got.row, b->sent[0].mask));
+}
+
+static void from_another_text_it_is_not_made(void **state)
+{
+	struct bench *b = *state;
+	char other[sizeof LONG_TEXT];
+
+	splice_notes(b);
+	memcpy(other, LONG_TEXT, sizeof other);
+	other[3] ^= 1;
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ other, strlen(other) }, &b->arena), ST_NOT_FOUND);
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ LONG_TEXT, 40 }, &b->arena), ST_NOT_FOUND);
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ NULL, 0 }, &b->arena), ST_NOT_FOUND);
+}
+
+/* The greatest length of the field is held before there is room for the text. */
+static void a_splice_does_not_grow_past_its_field(void **state)
+{
+	struct bench *b = *state;
+	const size_t max = 65536;
+	char *huge = calloc(1, max + 1);
+
+	assert_non_null(huge);
+	memset(huge, 'x', max);
+	splice_notes(b);
+	b->got.splices[0].prefix = max;
+	b->got.splices[0].suffix = 0;
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ huge, max }, &b->arena), ST_LIMIT);
+	b->got.splices[0].suffix = max;
+	assert_int_equal(answer_splice_join(&b->got, 0, &(struct bytes){ huge, max }, &b->arena), ST_NOT_FOUND);
+	free(huge);
 }
 
 static void accepted_changes_one_after_the_other_are_one_run(void **state)
@@ -522,6 +597,9 @@ int main(void)
 		TEST(no_prefix_of_an_answer_is_an_answer_and_an_altered_one_never_crashes),
 		TEST(what_a_newer_centre_adds_to_an_answer_is_skipped),
 		TEST(what_no_centre_would_send_is_refused),
+		TEST(a_long_text_travels_as_what_is_new_in_it),
+		TEST(from_another_text_it_is_not_made),
+		TEST(a_splice_does_not_grow_past_its_field),
 		TEST(accepted_changes_one_after_the_other_are_one_run),
 		TEST(a_run_is_no_longer_than_outcomes_may_be),
 		TEST(an_answer_of_too_many_objects_does_not_leave),

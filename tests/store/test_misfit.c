@@ -111,6 +111,70 @@ static void a_part_of_a_record_that_is_not_here_has_everything_fetched_anew(void
 	assert_string_equal(fake_text(f, "SELECT notes FROM task WHERE id='" TASK2 "'"), "Whole");
 }
 
+#define LONG "She slept well. The wound is dry and clean. Her daughter visits on Sundays, her son calls every day."
+#define OTHER "She slept well. The wound is dry and clean. Her daughter visits on Sundays, her son calls every day!"
+#define LONGER "She slept well. The wound is dry and clean. Her older daughter visits on Sundays, her son calls every day."
+#define LONGEST "She slept very well. The wound is dry and clean. Her older daughter visits on Sundays, her son calls every day."
+
+/* A part of the task with these notes, made from those. */
+static void splice_record(struct fake *f, uint64_t seq, const char *from, const char *notes)
+{
+	static struct bytes base[SCHEMA_FIELDS_MAX];
+	const struct kind *task = schema_kind(f->schema, "task", 4);
+
+	memset(base, 0, sizeof base);
+	base[kind_field(task, "notes", 5)] = (struct bytes){ from, strlen(from) };
+	f->splice_base = base;
+	fake_record(f, "task", TASK, PAT, seq, RECORD_PART, "notes", notes, NULL);
+	f->splice_base = NULL;
+}
+
+static void a_text_that_came_as_what_is_new_in_it_is_whole_in_its_row(void **state)
+{
+	struct fake *f = *state;
+
+	asks(f);
+	fake_record(f, "task", TASK, PAT, 20, RECORD_PART, "notes", LONG, NULL);
+	takes(f);
+	asks(f);
+	splice_record(f, 21, LONG, LONGER);
+	takes(f);
+	assert_string_equal(fake_text(f, NOTES), LONGER);
+	/* While something is in flight here, it is made from the kept copy, and stays one. */
+	fake_do(f, SET_NOTES("Mine"));
+	fake_build(f);
+	fake_begin(f);
+	fake_record(f, "task", TASK, PAT, 22, RECORD_PART, "notes", LONG, NULL);
+	takes(f);
+	asks(f);
+	splice_record(f, 23, LONG, LONGEST);
+	takes(f);
+	assert_string_equal(fake_text(f, NOTES), "Mine");
+	assert_non_null(strstr(fake_text(f, "SELECT vals FROM ds_copy WHERE grp=12"), "very well"));
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_notice"), 0);
+}
+
+static void a_text_made_from_another_one_has_everything_fetched_anew(void **state)
+{
+	struct fake *f = *state;
+	struct sync_report report = { 0 };
+
+	asks(f);
+	fake_record(f, "task", TASK, PAT, 20, RECORD_PART, "notes", OTHER, NULL);
+	takes(f);
+	asks(f);
+	splice_record(f, 21, LONG, LONGEST);
+	f->answer.cursor = (struct bytes){ .data = "here", .len = 4 };
+	assert_int_equal(fake_take(f, &report), ST_OK);
+	assert_true(report.applied.anew);
+	assert_string_equal(fake_text(f, NOTES), OTHER);
+	asks(f);
+	assert_int_equal(f->request.cursor.len, 0);
+	fake_record(f, "task", TASK, PAT, 21, RECORD_WHOLE, "title", "Call", "notes", LONGEST, NULL);
+	takes(f);
+	assert_string_equal(fake_text(f, NOTES), LONGEST);
+}
+
 static void a_row_that_was_removed_behind_the_triggers_comes_back(void **state)
 {
 	struct fake *f = *state;
@@ -349,6 +413,8 @@ int main(void)
 		TEST(another_outcome_for_a_settled_number_is_told_and_stops_nothing),
 		TEST(an_outcome_for_a_number_never_given_is_told_and_stops_nothing),
 		TEST(a_part_of_a_record_that_is_not_here_has_everything_fetched_anew),
+		TEST(a_text_made_from_another_one_has_everything_fetched_anew),
+		TEST(a_text_that_came_as_what_is_new_in_it_is_whole_in_its_row),
 		TEST(a_row_that_was_removed_behind_the_triggers_comes_back),
 		TEST(another_patients_record_of_the_same_id_is_not_taken_and_stops_nothing),
 		TEST(after_a_loss_at_the_centre_no_number_is_left_out_and_all_is_fetched_anew),

@@ -253,6 +253,24 @@ static void a_note_with_an_addendum_is_amended_in_either_order(void **state)
 	}
 }
 
+static void nobody_adds_in_anothers_name(void **state)
+{
+	struct scene *s = *state;
+	struct id note = notes_draft(s);
+	struct change *change;
+
+	assert_accepted(scene_ann(s, notes_signature(s, &note, notes_now(s), "Walk.")));
+	change = added(s, &note, "");
+	agency_set_id(&s->a, change, "author", &s->ann);
+	assert_held(scene_ben(s, change), HELD_INVALID);
+	change = added(s, &note, "");
+	agency_set_id(&s->a, change, "author", &s->ben);
+	agency_set(change, "closed_at", NULL);
+	assert_accepted(scene_ben(s, change));
+	assert_held(scene_ben(s, scene_edit(s, "addendum", &change->id, "author", agency_seq(notes_now(s)), "author",
+					    notes_id(s, &s->ann))), HELD_INVALID);
+}
+
 static void an_addendum_waits_for_its_note(void **state)
 {
 	struct scene *s = *state;
@@ -362,6 +380,7 @@ int main(void)
 		TEST(a_draft_called_an_error_and_signed_is_both_in_either_order),
 		TEST(a_signed_note_is_never_deleted_in_either_order),
 		TEST(a_note_with_an_addendum_is_amended_in_either_order),
+		TEST(nobody_adds_in_anothers_name),
 		TEST(an_addendum_waits_for_its_note),
 		TEST(signed_bytes_never_change_whatever_arrives),
 	};

@@ -212,6 +212,32 @@ static void cut_before_its_commit_a_request_has_not_left(void **state)
 	free(after);
 }
 
+/* Nothing is done after this point: a power cut there loses nothing of what stands in the database. */
+static char noted[256];
+
+static void look_at_the_note(struct fake *f)
+{
+	(void)snprintf(noted, sizeof noted, "%s",
+		       fake_text(f, "SELECT group_concat(key||'='||value,' ') FROM (SELECT * FROM ds_meta"
+				    " WHERE key IN ('last_up_ms','last_down_ms','last_failure','last_failure_ms',"
+				    "'last_failure_next') ORDER BY key)"));
+}
+
+static void how_an_exchange_went_is_stored_with_what_it_brought(void **state)
+{
+	struct fake *f = *state;
+
+	fake_do(f, "UPDATE ds_meta SET value=7 WHERE key='last_failure_ms';"
+		   "UPDATE ds_meta SET value='No connection.' WHERE key='last_failure'");
+	rich_answer(f);
+	f->wall_ms = FAKE_WALL_MS + 5;
+	f->stop_at = "A16 after commit";
+	f->crash_hook = look_at_the_note;
+	assert_int_equal(take(f, f->answer_bytes.data, f->answer_bytes.len), ST_OK);
+	assert_string_equal(noted, "last_down_ms=1800000000005 last_failure= last_failure_ms=0 last_failure_next="
+				   " last_up_ms=1800000000005");
+}
+
 static void a_lost_answer_costs_only_a_repetition(void **state)
 {
 	struct fake *f = *state;
@@ -331,6 +357,31 @@ static void a_thousand_changes_go_in_one_request_and_the_next_takes_the_rest(voi
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 0);
 }
 
+static void where_the_centre_lacks_a_base_the_change_goes_whole_at_once(void **state)
+{
+	struct fake *f = *state;
+	struct sync_report report = { 0 };
+
+	fake_do(f, "UPDATE task SET notes='Mine' WHERE id='" TASK "'");
+	fake_build(f);
+	assert_true(f->request.changes[0].brief.len > 0);
+	for (int i = 0; i < 2; i++) {
+		fake_begin(f);
+		f->answer.notices[0] = NOTICE_SEND_WHOLE;
+		f->answer.notice_count = 1;
+		assert_int_equal(fake_take(f, &report), ST_OK);
+		assert_true(report.applied.more == (i == 0)); /* a centre that goes on asking is not asked for ever */
+		fake_build(f);
+		assert_int_equal(f->request.changes[0].brief.len, 0);
+	}
+	fake_begin(f);
+	fake_accept(f, 1, 25);
+	assert_int_equal(fake_take(f, &report), ST_OK);
+	fake_do(f, "UPDATE task SET notes='More' WHERE id='" TASK "'");
+	fake_build(f);
+	assert_true(f->request.changes[0].brief.len > 0);
+}
+
 static void a_receipt_that_names_other_changes_is_kept_and_told(void **state)
 {
 	struct fake *f = *state;
@@ -425,6 +476,7 @@ int main(void)
 		TEST(each_request_has_a_fresh_counter_that_is_stored_before_it_leaves),
 		TEST(cut_before_its_commit_an_answer_has_done_nothing),
 		TEST(cut_before_its_commit_a_request_has_not_left),
+		TEST(how_an_exchange_went_is_stored_with_what_it_brought),
 		TEST(a_lost_answer_costs_only_a_repetition),
 		TEST(an_edit_made_while_the_answer_was_under_way_is_still_pending),
 		TEST(a_tablet_that_is_not_enrolled_sends_nothing),
@@ -432,6 +484,7 @@ int main(void)
 		TEST(a_request_tells_how_the_tablet_is),
 		TEST(what_does_not_fit_one_request_goes_with_the_next),
 		TEST(a_thousand_changes_go_in_one_request_and_the_next_takes_the_rest),
+		TEST(where_the_centre_lacks_a_base_the_change_goes_whole_at_once),
 		TEST(a_receipt_that_names_other_changes_is_kept_and_told),
 		TEST(a_receipt_that_agrees_tells_nothing),
 	};

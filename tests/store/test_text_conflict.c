@@ -189,6 +189,18 @@ static void choosing_what_stands_changes_no_word(void **state)
 	assert_string_equal(stands(s, &f), STANDS);
 }
 
+static void choosing_what_stood_keeps_what_was_written_elsewhere_meanwhile(void **state)
+{
+	struct scene *s = *state;
+	struct fight f = fight(s);
+
+	assert_accepted(scene_ben(s, edit(s, &f, agency_seq(s->a.chain.seq),
+					  "Slept well, she says. Metformin 1000 mg twice daily. Ate little. Daughter present. Keys.")));
+	decide(s, &f, 1);
+	assert_false(is_open(s, &f));
+	assert_string_equal(stands(s, &f), STANDS " Keys.");
+}
+
 /* A decision on a text that has gone on is no decision of that text: it waits beside the others, with their words in
  * the text as it is now. */
 static void a_choice_that_had_not_seen_what_stands_waits_among_the_candidates(void **state)
@@ -234,6 +246,62 @@ static void a_decided_text_takes_no_words_that_had_not_seen_the_decision(void **
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 2), 2);
 }
 
+/* Both doses were wrong, a person says: it is the first one. Then somebody who knows that writes elsewhere. */
+static void a_decision_holds_under_what_is_written_upon_it(void **state)
+{
+	struct scene *s = *state;
+	struct fight f = fight(s);
+	const uint64_t seq = agency_group_seq(&s->a, "conflict", &f.conflict, "decision");
+	struct row values = { 0 };
+	const char *json = NULL;
+	struct id ids[3];
+
+	values.values[kind_field(agency_kind(&s->a, "note"), "plan", 4)] = value_string(BASE);
+	assert_int_equal(conflict_decision(&s->a.in, agency_record(&s->a, "conflict", &f.conflict), 0, &values, &json), ST_OK);
+	assert_accepted(scene_ann(s, scene_edit(s, "conflict", &f.conflict, "decision", agency_seq(seq), "decision", json)));
+	assert_accepted(scene_ann(s, edit(s, &f, agency_seq(s->a.chain.seq), BASE " Keys.")));
+	assert_verdict(scene_ben(s, edit(s, &f, agency_own(s->ben_n), BEN " Tired.")), GROUP_SUPERSEDED);
+	assert_string_equal(stands(s, &f), BASE " Keys.");
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 3), 2);
+	/* Who knows of the decision, and not of the keys, is merged. */
+	assert_accepted(scene_ann(s, edit(s, &f, agency_seq(s->a.chain.seq), BASE " Keys. Son called.")));
+	assert_verdict(scene_ben(s, edit(s, &f, agency_seq(s->a.chain.seq - 1), "Fell asleep. " BASE " Keys.")), GROUP_MERGED);
+	assert_string_equal(stands(s, &f), "Fell asleep. " BASE " Keys. Son called.");
+}
+
+/* What several merges make is written down as one change. */
+static void merges_of_many_long_sections_never_fail(void **state)
+{
+	static const char *const sections[] = { "reason", "observed", "done", "response", "education", "coordination", "plan" };
+	const size_t count = sizeof sections / sizeof sections[0];
+	struct scene *s = *state;
+	struct id note = scene_record(s, "note", "plan", "Began. End.");
+	struct change *change = agency_change(&s->a, "note", &note, NULL);
+	char *longer = arena_zalloc(&s->a.arena, 200001);
+	uint64_t base;
+	size_t kept = 0;
+
+	assert_non_null(longer);
+	(void)memcpy(longer, "Began. End. ", 12);
+	memset(longer + 12, 'x', 200000 - 12);
+	for (size_t i = 0; i < count; i++)
+		assert_accepted(scene_ben(s, scene_edit(s, "note", &note, sections[i], agency_seq(s->a.chain.seq), sections[i],
+							"Began. End.")));
+	base = s->a.chain.seq;
+	for (size_t i = 0; i < count; i++)
+		assert_accepted(scene_ben(s, scene_edit(s, "note", &note, sections[i], agency_seq(base), sections[i], longer)));
+	for (size_t i = 0; i < count; i++)
+		agency_group(&s->a, change, sections[i], agency_seq(base));
+	for (size_t i = 0; i < count; i++)
+		agency_set(change, sections[i], "Ann was here. Began. End.");
+	assert_int_equal(scene_ann(s, change)->result, OUTCOME_JUDGED);
+	/* Five find room; of the others a person is asked. */
+	for (size_t i = 0; i < count; i++)
+		kept += strncmp(agency_text(&s->a, "note", &note, sections[i]), "Ann was here.", 13) == 0;
+	assert_int_equal(kept, 5);
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, &note, 1), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -247,9 +315,12 @@ int main(void)
 		TEST(choosing_the_other_takes_its_sentence),
 		TEST(choosing_the_other_keeps_what_was_written_elsewhere_meanwhile),
 		TEST(choosing_what_stands_changes_no_word),
+		TEST(choosing_what_stood_keeps_what_was_written_elsewhere_meanwhile),
 		TEST(a_choice_that_had_not_seen_what_stands_waits_among_the_candidates),
 		TEST(the_next_edit_on_top_of_ones_own_keeps_the_sentence_that_stands),
 		TEST(a_decided_text_takes_no_words_that_had_not_seen_the_decision),
+		TEST(a_decision_holds_under_what_is_written_upon_it),
+		TEST(merges_of_many_long_sections_never_fail),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "proto/brief.h"
 #include "proto/dictionary.h"
 #include "proto/envelope.h"
 #include "proto/limits.h"
@@ -211,6 +212,43 @@ static void a_request_that_tells_how_far_the_clock_is_off_is_its_vector(void **s
 	assert_int_equal(back.clock.offset_ms, 420000);
 }
 
+static const char LONG_BASE[] = "Zoë slept well. The wound is dry and clean – 東. Her daughter visits on Sundays.";
+
+static enum status long_record(const void *ctx, uint64_t seq, struct id *id_out)
+{
+	(void)ctx;
+	assert_true(seq == 1099511627781);
+	*id_out = id_of(1);
+	return ST_OK;
+}
+
+static enum status long_text(const void *ctx, uint64_t kind, const struct id *id, uint64_t field, uint64_t seq,
+			     struct bytes *text_out)
+{
+	(void)ctx;
+	(void)id;
+	assert_true(kind == 8 && field == 12 && seq == 1099511627781);
+	*text_out = (struct bytes){ LONG_BASE, strlen(LONG_BASE) };
+	return ST_OK;
+}
+
+static void a_long_edit_and_its_brief_are_their_vectors(void **state)
+{
+	const struct brief_source source = { .record = long_record, .text = long_text };
+	static struct bytes base[256];
+	struct bench *b = *state;
+	struct vector body, brief;
+
+	base[12] = (struct bytes){ LONG_BASE, strlen(LONG_BASE) };
+	read_vector(b, "change-long", &body);
+	read_vector(b, "brief-long", &brief);
+	assert_int_equal(brief_encode(&b->buf, &(struct bytes){ body.bytes, body.len }, base), ST_OK);
+	assert_is_vector(b, "brief-long");
+	buf_reset(&b->buf);
+	assert_int_equal(brief_decode(&b->buf, &(struct bytes){ brief.bytes, brief.len }, &source), ST_OK);
+	assert_is_vector(b, "change-long");
+}
+
 static void a_request_is_its_vector(void **state)
 {
 	static const char *const names[] = { "change-create", "change-edit", "change-delete" };
@@ -227,7 +265,7 @@ static void a_request_is_its_vector(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		read_vector(b, names[i], &bodies[i]);
-		changes[i] = (struct request_change){ 7 + i, { bodies[i].bytes, bodies[i].len } };
+		changes[i] = (struct request_change){ .n = 7 + i, .body = { bodies[i].bytes, bodies[i].len } };
 	}
 	assert_int_equal(request_encode(&b->buf, &request), ST_OK);
 	assert_is_vector(b, "request");
@@ -444,6 +482,7 @@ int main(void)
 		TEST(a_create_an_edit_and_a_deletion_are_their_vectors),
 		TEST(a_change_that_tells_of_the_tablets_clocks_is_its_vector),
 		TEST(a_request_that_tells_how_far_the_clock_is_off_is_its_vector),
+		TEST(a_long_edit_and_its_brief_are_their_vectors),
 		TEST(a_request_is_its_vector),
 		TEST(an_answer_is_its_vector),
 		TEST(a_request_made_elsewhere_opens),

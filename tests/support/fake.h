@@ -48,6 +48,7 @@ struct fake {
 	char crashed_at[64];     /* newest crash point passed */
 	const char *stop_at;     /* crash_hook is called there */
 	void (*crash_hook)(struct fake *f);
+	const struct bytes *splice_base; /* of the records that come: answer_record.base */
 };
 
 /* An enrolled tablet that has heard nothing yet. */
