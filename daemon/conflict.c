@@ -125,6 +125,36 @@ static enum status find_visit(void *ctx, const struct record *conflict)
 	return ST_OK;
 }
 
+struct decided {
+	const struct target *target;
+	const struct intake *in;
+	uint64_t since;
+	bool found;
+};
+
+static enum status decided_visit(void *ctx, const struct record *conflict)
+{
+	struct decided *decided = ctx;
+	struct target target;
+
+	if (conflict_value(conflict, "decision").len == 0 || target_of(decided->in, conflict, &target) != ST_OK ||
+	    target.group != decided->target->group || !id_equal(&target.id, &decided->target->id))
+		return ST_OK;
+	decided->found |= conflict->groups[kind_group(conflict->kind, "decision", 8)].seq > decided->since;
+	return ST_OK;
+}
+
+enum status conflict_decided_since(struct intake *in, const struct record *record, const struct group *group,
+				   uint64_t seq, bool *out)
+{
+	const struct target target = { record->kind, record->id, group };
+	struct decided decided = { .target = &target, .in = in, .since = seq };
+	enum status st = in->store->ops->record_each(in->store, conflict_kind(in), &record->patient, decided_visit, &decided);
+
+	*out = decided.found;
+	return st;
+}
+
 static void conflict_id(const struct target *target, uint64_t seq, struct id *out)
 {
 	uint8_t text[8];

@@ -33,6 +33,10 @@ enum status conflict_open(struct intake *in, const struct record *record, const 
 enum status conflict_decide(struct intake *in, const struct record *conflict,
 			    const struct history *decision) MUST_CHECK;
 
+/* Was a conflict of the group decided after this sequence? */
+enum status conflict_decided_since(struct intake *in, const struct record *record, const struct group *group,
+				   uint64_t seq, bool *out) MUST_CHECK;
+
 /* Is it a decision that can be carried out: readable, of a candidate that there is, or of values that the group may
  * have? ST_INVALID: no. Intake asks before it takes one in. */
 enum status conflict_check(struct intake *in, const struct record *conflict, const struct value *decision) MUST_CHECK;

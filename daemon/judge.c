@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/conflict.h"
 #include "daemon/signing.h"
 #include "proto/limits.h"
 
@@ -347,16 +348,31 @@ static enum status keep_made(struct trial *trial, const struct merge_case *c, co
 	return ST_OK;
 }
 
+/* Does a decision stand that the author had not seen? In a narrative also under what others wrote upon it, for words that
+ * are far from those would be taken. */
+static enum status is_decided(const struct trial *trial, const struct group *group, const struct base *base,
+			      const struct group_meta *meta, bool *out)
+{
+	uint64_t seen = 0;
+	enum status st = ST_OK;
+
+	*out = meta->decided;
+	if (*out || group->rule != RULE_TEXT)
+		return ST_OK;
+	st = seen_up_to(trial, group->num, base, &seen);
+	return st == ST_OK ? conflict_decided_since(trial->in, trial->record, group, seen, out) : st;
+}
+
 /* The rule's word; a merged value goes into trial->merged. started: what the author started from, NULL where that is
  * not known; the record's own row where nothing has replaced it. Merging takes many times the room of what it makes. */
-static enum status rule_on(struct trial *trial, const struct group *group, const struct row *started,
+static enum status rule_on(struct trial *trial, const struct group *group, const struct row *started, bool decided,
 			   struct judgement *judgement, struct ruling *ruling)
 {
 	const struct row *current = &trial->record->row;
 	const struct group_meta *meta = &ruling->stood;
 	const struct merge_case c = {
 		.kind = trial->change->kind, .group = group, .base = started, .current = current,
-		.proposed = &trial->change->row, .base_is_current = started == current, .decided = meta->decided,
+		.proposed = &trial->change->row, .base_is_current = started == current, .decided = decided,
 		.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
 		.current_at = meta->at, .proposed_at = ruling->at,
 	};
@@ -400,7 +416,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	struct row room = trial->record->row;
 	const struct row *started = NULL;
 	struct base base;
-	bool seen;
+	bool seen, decided = false;
 	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &base);
 
 	if (st != ST_OK)
@@ -412,15 +428,17 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 			 !(trial->source->device && trial->record->deletion.device == trial->source->device);
 	if (!seen)
 		st = base_row(trial, group, &base, &room, &started);
+	if (st == ST_OK && !seen)
+		st = is_decided(trial, group, &base, meta, &decided);
 	/* The same value is as good as the same version, but for a decision that was not seen. */
-	if (started && !meta->decided && row_equal(started, &trial->record->row, group->mask))
+	if (started && !decided && row_equal(started, &trial->record->row, group->mask))
 		seen = true;
 	if (st == ST_OK && signing_rules(trial, group, &judgement))
 		st = seen_up_to(trial, group->num, &base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))
 		judgement.verdict = decision_verdict(trial, seen || base.known);
 	else if (st == ST_OK)
-		st = rule_on(trial, group, seen ? &trial->record->row : started, &judgement, ruling);
+		st = rule_on(trial, group, seen ? &trial->record->row : started, decided, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
 	ruling->conflict = judgement.conflict && strcmp(kind->name, "conflict") != 0;
 	if ((seen || ruling->verdict == VERDICT_MERGED) && meta->seq)

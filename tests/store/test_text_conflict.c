@@ -141,8 +141,8 @@ static void the_conflict_holds_both_sentences_with_their_places(void **state)
 	spot = json_array_get(candidate(array, 1, "spots"), 0);
 	at = (size_t)json_integer_value(json_object_get(spot, "at"));
 	other_at = (size_t)json_integer_value(json_object_get(spot, "other_at"));
-	assert_memory_equal(STANDS + at, ours, strlen(ours));
-	assert_memory_equal(OTHER + other_at, theirs, strlen(theirs));
+	assert_memory_equal(&STANDS[at], ours, strlen(ours));
+	assert_memory_equal(&OTHER[other_at], theirs, strlen(theirs));
 	assert_memory_equal(json_string_value(json_object_get(spot, "stands")), ours, strlen(ours));
 	json_decref(array);
 }
@@ -260,7 +260,7 @@ static void a_decision_holds_under_what_is_written_upon_it(void **state)
 	assert_int_equal(conflict_decision(&s->a.in, agency_record(&s->a, "conflict", &f.conflict), 0, &values, &json), ST_OK);
 	assert_accepted(scene_ann(s, scene_edit(s, "conflict", &f.conflict, "decision", agency_seq(seq), "decision", json)));
 	assert_accepted(scene_ann(s, edit(s, &f, agency_seq(s->a.chain.seq), BASE " Keys.")));
-	assert_verdict(scene_ben(s, edit(s, &f, agency_own(s->ben_n), BEN " Tired.")), GROUP_SUPERSEDED);
+	assert_verdict(scene_ben(s, edit(s, &f, agency_seq(f.base), BEN)), GROUP_SUPERSEDED);
 	assert_string_equal(stands(s, &f), BASE " Keys.");
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 3), 2);
 	/* Who knows of the decision, and not of the keys, is merged. */
