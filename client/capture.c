@@ -312,6 +312,8 @@ static const char NOTE_STAYS[] = "This note is signed, so its words stay as they
 				 "doorstep note addend ID";
 static const char RECORD_STAYS[] = "This record is closed. Nothing was changed. Mark it as entered in error and write it "
 				   "anew.";
+static const char PUNCH_STAYS[] = "The check-in and check-out of this visit are closed. Nothing was changed. Correct a time, "
+				  "with its reason, by: doorstep visit correct ID";
 static const char NOT_SEALED[] = "A note is signed with doorstep note sign, which seals its words. Nothing was changed. "
 				 "Run: doorstep note sign ID";
 
@@ -383,7 +385,11 @@ static void add_unsealed(struct buf *buf, const struct kind *kind)
 
 static void add_closed_refusal(struct buf *buf, const struct kind *kind)
 {
-	add_refusal(buf, is_signed(kind) ? NOTE_STAYS : RECORD_STAYS);
+	const char *words = is_signed(kind) ? NOTE_STAYS : RECORD_STAYS;
+
+	if (kind_field(kind, "check_in_time", strlen("check_in_time")) >= 0)
+		words = PUNCH_STAYS;
+	add_refusal(buf, words);
 }
 
 static void add_closed_update(struct buf *buf, const struct kind *kind)

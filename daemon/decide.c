@@ -66,17 +66,45 @@ static enum status chosen(struct intake *in, const struct target *target, const 
 	return st == ST_NOT_FOUND ? ST_INVALID : st;
 }
 
-/* What a candidate of text differs from in its author's sentences alone: what stood when it came. What stood first
- * differs so from the text that it was in conflict with. ST_NOT_FOUND: as a whole. */
+/* What the author of this change started from. ST_NOT_FOUND: nothing that the centre gave. */
+static enum status started_from(struct intake *in, const struct target *target, uint64_t seq, struct row *row_out)
+{
+	struct version base = { .tag = VERSION_NONE };
+	struct change *change = arena_zalloc(in->arena, sizeof *change);
+	struct history row;
+	enum status st = ST_NOMEM;
+
+	if (change)
+		st = in->store->ops->history_get(in->store, seq, in->arena, &row);
+	if (st == ST_OK && row.kind_num != target->kind->num)
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		st = change_decode(in->schema, row.body.data, row.body.len, in->arena, change, NULL);
+	for (size_t i = 0; st == ST_OK && i < change->group_count; i++)
+		if (change->groups[i].num == target->group->num)
+			base = change->groups[i].base;
+	if (st == ST_OK && base.tag != VERSION_SEQ)
+		st = ST_NOT_FOUND;
+	return st == ST_OK ? intake_value_at(in, target->kind, &target->id, target->group, base.seq, row_out) : st;
+}
+
+/* What a candidate of text differs from in its author's sentences alone: what stood when it came; one read from history,
+ * for there was no room for it, what its author started from. What stood first differs so from the text that it was in
+ * conflict with. ST_NOT_FOUND: as a whole. */
 static enum status differs_from(struct intake *in, const struct target *target, const json_t *candidates, uint64_t n,
 				struct row *row_out)
 {
-	const json_t *other = candidate_at(candidates, 2);
+	const json_t *other = candidate_at(candidates, 2), *one = candidate_at(candidates, n);
+	enum status st = ST_NOT_FOUND;
 	uint64_t seq = 0;
 
+	if (n > 1 && !candidate_seq(one, &seq))
+		return ST_NOT_FOUND;
+	if (n > 1 && json_is_null(json_object_get(one, "values")))
+		st = started_from(in, target, seq, row_out);
 	if (n > 1)
-		return candidate_seq(candidate_at(candidates, n), &seq) ?
-			       intake_value_at(in, target->kind, &target->id, target->group, seq, row_out) : ST_NOT_FOUND;
+		return st == ST_NOT_FOUND ?
+			       intake_value_at(in, target->kind, &target->id, target->group, seq, row_out) : st;
 	if (!json_is_array(json_object_get(other, "spots")))
 		return ST_NOT_FOUND;
 	return values_read(target, json_object_get(other, "values"), in->arena, row_out);

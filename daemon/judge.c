@@ -406,6 +406,35 @@ static void rule_moves(const struct trial *trial, const struct group *group, con
 				!row_equal(&trial->change->row, now, group->mask);
 }
 
+/* What the author of an edit started from, and how that stands to what stands. */
+struct start {
+	struct base base;
+	bool seen;             /* nothing has replaced it */
+	bool decided;          /* by a person's decision that the author had not seen */
+	const struct row *row; /* its values; NULL where they are not known any more */
+	struct row room;
+};
+
+/* The same value is as good as the same version, but for a decision that was not seen. */
+static enum status start_find(const struct trial *trial, const struct group *group, const struct group_meta *meta,
+			      struct start *start)
+{
+	const struct row *now = &trial->record->row;
+	enum status st = ST_OK;
+
+	start->room = *now;
+	start->seen = meta->seq == 0 || (start->base.known && !start->base.sent && meta->seq <= start->base.seq);
+	if (!start->seen)
+		st = base_row(trial, group, &start->base, &start->room, &start->row);
+	if (st == ST_OK && !start->seen)
+		st = is_decided(trial, group, &start->base, meta, &start->decided);
+	if (start->row && !start->decided && row_equal(start->row, now, group->mask))
+		start->seen = true;
+	if (start->seen)
+		start->row = now;
+	return st;
+}
+
 static enum status judge_group(struct trial *trial, const struct change_group *edit, int index,
 			       struct ruling *ruling)
 {
@@ -413,35 +442,26 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	const struct group *group = &kind->groups[index];
 	const struct group_meta *meta = &trial->record->groups[index];
 	struct judgement judgement = { .verdict = VERDICT_SUPERSEDED };
-	struct row room = trial->record->row;
-	const struct row *started = NULL;
-	struct base base;
-	bool seen, decided = false;
-	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &base);
+	struct start start = { .row = NULL };
+	const struct base *base = &start.base;
+	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &start.base);
 
 	if (st != ST_OK)
 		return st;
-	seen = meta->seq == 0 || (base.known && !base.sent && meta->seq <= base.seq);
 	*ruling = (struct ruling){ .num = group->num, .index = index, .stood = *meta,
 				   .at = edit_interval(trial, &edit->evidence) };
-	ruling->unseen = !(base.known && trial->record->deletion.seq <= base.seq) &&
+	ruling->unseen = !(base->known && trial->record->deletion.seq <= base->seq) &&
 			 !(trial->source->device && trial->record->deletion.device == trial->source->device);
-	if (!seen)
-		st = base_row(trial, group, &base, &room, &started);
-	if (st == ST_OK && !seen)
-		st = is_decided(trial, group, &base, meta, &decided);
-	/* The same value is as good as the same version, but for a decision that was not seen. */
-	if (started && !decided && row_equal(started, &trial->record->row, group->mask))
-		seen = true;
+	st = start_find(trial, group, meta, &start);
 	if (st == ST_OK && signing_rules(trial, group, &judgement))
-		st = seen_up_to(trial, group->num, &base, &ruling->seen);
+		st = seen_up_to(trial, group->num, base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))
-		judgement.verdict = decision_verdict(trial, seen || base.known);
+		judgement.verdict = decision_verdict(trial, start.seen || base->known);
 	else if (st == ST_OK)
-		st = rule_on(trial, group, seen ? &trial->record->row : started, decided, &judgement, ruling);
+		st = rule_on(trial, group, start.row, start.decided, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
 	ruling->conflict = judgement.conflict && strcmp(kind->name, "conflict") != 0;
-	if ((seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
+	if ((start.seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
 		not_before(&ruling->at, &meta->at);
 	rule_moves(trial, group, meta, ruling);
 	return st;

@@ -10,40 +10,55 @@ struct source {
 	const struct device *device;
 };
 
+/* ST_NOT_FOUND: this care manager does not have the patient. */
+static enum status mine(const struct source *source, const struct id *patient)
+{
+	struct store *store = source->in->store;
+	bool member = false;
+	enum status st = ST_OK;
+
+	if (id_equal(patient, &ID_STAFF))
+		return ST_OK;
+	st = store->ops->member_is(store, &source->device->worker, patient, &member);
+	return st == ST_OK && !member ? ST_NOT_FOUND : st;
+}
+
 /* Whose record it was; nothing of what this care manager does not have. */
 static enum status find_record(const void *ctx, uint64_t seq, struct id *id_out)
 {
 	const struct source *source = ctx;
 	struct store *store = source->in->store;
 	struct history *row = arena_zalloc(source->in->arena, sizeof *row);
-	bool member = false;
 	enum status st = row == NULL ? ST_NOMEM : store->ops->history_get(store, seq, source->in->arena, row);
 
-	if (st == ST_OK && !id_equal(&row->patient, &ID_STAFF))
-		st = store->ops->member_is(store, &source->device->worker, &row->patient, &member);
-	else
-		member = st == ST_OK;
-	if (st == ST_OK && !member)
-		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		st = mine(source, &row->patient);
 	if (st == ST_OK)
 		*id_out = row->id;
 	return st;
 }
 
+/* The id may be that of a record of another kind and another patient: what the text is of is asked for once more. */
 static enum status find_text(const void *ctx, uint64_t kind_num, const struct id *id, uint64_t field, uint64_t seq,
 			     struct bytes *text_out)
 {
 	const struct source *source = ctx;
-	const struct kind *kind = schema_kind_num(source->in->schema, (unsigned)kind_num);
+	struct intake *in = source->in;
+	const struct kind *kind = schema_kind_num(in->schema, (unsigned)kind_num);
 	const int f = kind == NULL || field > UINT8_MAX ? -1 : kind_field_num(kind, (unsigned)field);
-	struct row *row = arena_zalloc(source->in->arena, sizeof *row);
+	struct record *record = arena_zalloc(in->arena, sizeof *record);
+	struct row *row = arena_zalloc(in->arena, sizeof *row);
 	enum status st = ST_OK;
 
-	if (row == NULL)
+	if (record == NULL || row == NULL)
 		return ST_NOMEM;
 	if (f < 0)
 		return ST_NOT_FOUND;
-	st = intake_value_at(source->in, kind, id, &kind->groups[kind->fields[f].group], seq, row);
+	st = in->store->ops->record_get(in->store, kind, id, in->arena, record);
+	if (st == ST_OK)
+		st = mine(source, &record->patient);
+	if (st == ST_OK)
+		st = intake_value_at(in, kind, id, &kind->groups[kind->fields[f].group], seq, row);
 	if (st == ST_OK && row->values[f].tag != VALUE_TEXT)
 		st = ST_NOT_FOUND;
 	if (st == ST_OK)

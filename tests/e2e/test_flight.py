@@ -250,6 +250,7 @@ def _(world):
     ana, pacer = agency.tablets["ana"], task(agency)
     settings(ana, rest=0, poll=3600)
     ana.start()
+    wait_until(lambda: "agent synced" in ana.log(), "its first sync, at the start, is over")
     for turn, form in enumerate(FORMS):
         run_form(agency, pacer, turn, *form)
     assert ana.stop() == 0

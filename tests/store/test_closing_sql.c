@@ -109,6 +109,7 @@ static char *ask(struct replica *r, const char *sql)
 
 #define ADDENDUM "Add to it with: doorstep note addend ID"
 #define ANEW "Mark it as entered in error and write it anew."
+#define PUNCH "Correct a time, with its reason, by: doorstep visit correct ID"
 #define SIGN "Run: doorstep note sign ID"
 
 static const struct {
@@ -159,11 +160,11 @@ static const struct {
 	{ "INSERT INTO observation(id,patient,code) VALUES(" OBSERVED "," P ",'c') ON CONFLICT(id) DO UPDATE SET value='2'", ANEW },
 	{ "DELETE FROM observation WHERE id=" OBSERVED, ANEW },
 	{ "DELETE FROM observation", ANEW },
-	{ "UPDATE visit SET check_in_time=4 WHERE id=" VISIT, ANEW },
-	{ "UPDATE visit SET check_out_method='x' WHERE id=" VISIT, ANEW },
-	{ "UPDATE visit SET closed_at=NULL,check_in_time=4 WHERE id=" VISIT, ANEW },
-	{ "REPLACE INTO visit(id,patient,purpose) VALUES(" VISIT "," P ",'x')", ANEW },
-	{ "DELETE FROM visit", ANEW },
+	{ "UPDATE visit SET check_in_time=4 WHERE id=" VISIT, PUNCH },
+	{ "UPDATE visit SET check_out_method='x' WHERE id=" VISIT, PUNCH },
+	{ "UPDATE visit SET closed_at=NULL,check_in_time=4 WHERE id=" VISIT, PUNCH },
+	{ "REPLACE INTO visit(id,patient,purpose) VALUES(" VISIT "," P ",'x')", PUNCH },
+	{ "DELETE FROM visit", PUNCH },
 	{ "UPDATE consent SET scope='film'", ANEW },
 	{ "DELETE FROM consent", ANEW },
 	{ "UPDATE assessment SET score='2'", ANEW },

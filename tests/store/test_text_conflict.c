@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,6 +247,35 @@ static void a_decided_text_takes_no_words_that_had_not_seen_the_decision(void **
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 2), 2);
 }
 
+/* The fifth of that length has no room in the conflict: it is read from history, where it is as its author sent it. */
+static void choosing_from_history_keeps_what_was_written_elsewhere_too(void **state)
+{
+	struct scene *s = *state;
+	char *text = arena_zalloc(&s->a.arena, 60001), *ann = arena_zalloc(&s->a.arena, 61000);
+	size_t used = 0;
+	struct fight f;
+	json_t *array;
+
+	assert_true(text != NULL && ann != NULL);
+	while (used < 59000)
+		used += (size_t)snprintf(text + used, 60000 - used, "Line %zu is here. ", used);
+	(void)snprintf(ann, 61000, "Ben was here. %sDose 6 mg.", text);
+	(void)snprintf(text + used, 60000 - used, "Dose 5 mg.");
+	f = begin(s, text, ann);
+	for (int dose = 7; dose < 12; dose++) {
+		(void)snprintf(ann, 61000, "%.*sDose %d mg.", (int)used, text, dose);
+		(void)scene_ann(s, edit(s, &f, agency_seq(f.base), ann));
+	}
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, &f.conflict, 1), 1);
+	array = candidates(s, &f);
+	assert_int_equal(json_array_size(array), 6);
+	assert_true(json_is_null(candidate(array, 5, "values")));
+	json_decref(array);
+	decide(s, &f, 6);
+	(void)snprintf(ann, 61000, "Ben was here. %.*sDose 11 mg.", (int)used, text);
+	assert_string_equal(stands(s, &f), ann);
+}
+
 /* Both doses were wrong, a person says: it is the first one. Then somebody who knows that writes elsewhere. */
 static void a_decision_holds_under_what_is_written_upon_it(void **state)
 {
@@ -319,6 +349,7 @@ int main(void)
 		TEST(a_choice_that_had_not_seen_what_stands_waits_among_the_candidates),
 		TEST(the_next_edit_on_top_of_ones_own_keeps_the_sentence_that_stands),
 		TEST(a_decided_text_takes_no_words_that_had_not_seen_the_decision),
+		TEST(choosing_from_history_keeps_what_was_written_elsewhere_too),
 		TEST(a_decision_holds_under_what_is_written_upon_it),
 		TEST(merges_of_many_long_sections_never_fail),
 	};
