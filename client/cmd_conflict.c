@@ -214,7 +214,7 @@ static enum status add_json(struct cmd *c, const struct cmd_conflict *conflict, 
 	return st;
 }
 
-static const char *patient_name(struct cmd *c, const struct id *patient)
+const char *cmd_patient_name(struct cmd *c, const struct id *patient)
 {
 	const struct kind *kind = schema_kind(c->r->schema, "patient", strlen("patient"));
 	struct entry entry = { 0 };
@@ -240,7 +240,7 @@ static enum status tell(struct cmd *c, const struct cmd_conflict *conflict, void
 	id_format(&conflict->id, id);
 	id_format(&conflict->record, record);
 	printf("%sconflict/%s\n", told->count++ == 0 ? "" : "\n", id);
-	printf("%s, %s: %s (%s/%s)\n", patient_name(c, &conflict->patient), conflict->kind->label,
+	printf("%s, %s: %s (%s/%s)\n", cmd_patient_name(c, &conflict->patient), conflict->kind->label,
 	       cmd_conflict_about(c, conflict), conflict->kind->name, record);
 	cmd_conflict_tell(c, conflict);
 	if (conflict->decided)

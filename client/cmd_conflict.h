@@ -28,6 +28,9 @@ typedef enum status cmd_conflict_fn(struct cmd *c, const struct cmd_conflict *co
 enum status cmd_conflict_each(struct cmd *c, const struct kind *kind, const struct id *record, cmd_conflict_fn *fn,
 			      void *ctx) MUST_CHECK;
 
+/* A patient's name, "" where it is not known here. */
+const char *cmd_patient_name(struct cmd *c, const struct id *patient);
+
 /* Its candidates, numbered, with who and when. */
 void cmd_conflict_tell(struct cmd *c, const struct cmd_conflict *conflict);
 

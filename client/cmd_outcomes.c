@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/cmd_conflict.h"
+#include "client/cmd_decided.h"
 #include "common/closing.h"
 #include "proto/message.h"
 
@@ -76,6 +77,8 @@ static enum status read_row(struct cmd *c, sqlite3_stmt *stmt, struct cmd_outcom
 		return ST_NOMEM;
 	if (out->kind == NULL || !db_column_id(stmt, 1, &out->id))
 		return ST_CORRUPT;
+	if (!db_column_id(stmt, 8, &out->patient) && strcmp(out->kind->name, "patient") == 0)
+		out->patient = out->id;
 	out->used = strstr(*outcome_out, "\"used\":true") != NULL;
 	return change_decode(c->r->schema, sqlite3_column_blob(stmt, 7), (size_t)sqlite3_column_bytes(stmt, 7), &c->arena,
 			     out->change, &field);
@@ -86,8 +89,8 @@ enum status cmd_outcome_read(struct cmd *c, uint64_t n, struct cmd_outcome *out)
 	const char *outcome = "";
 	enum status st = ST_OK;
 	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT kind,id,state,seq,reason,made_wall_ms,outcome,body FROM ds_journal"
-						   " WHERE n=?1", &st);
+	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT kind,id,state,seq,reason,made_wall_ms,outcome,body,patient"
+						   " FROM ds_journal WHERE n=?1", &st);
 
 	if (stmt == NULL)
 		return st;
@@ -105,8 +108,11 @@ enum status cmd_outcomes_new(struct cmd *c, uint64_t *count_out)
 	enum status st = ST_OK;
 	bool row = false;
 	sqlite3_stmt *stmt = db_prepare(&c->r->db,
-					"SELECT count(*) FROM ds_journal WHERE state=2 AND seq>?1 AND json_valid(outcome)"
-					" AND json_extract(outcome,'$.result') IN ('merged','superseded')", &st);
+					"SELECT count(*) FROM ds_journal AS j WHERE state=2 AND seq>?1 AND json_valid(outcome)"
+					" AND (json_extract(outcome,'$.result') IN ('merged','superseded')"
+					" OR (json_extract(outcome,'$.result')='accepted' AND EXISTS(SELECT 1 FROM conflict AS k,"
+					" json_each(CASE WHEN json_valid(k.candidates) THEN k.candidates ELSE '[]' END) AS one"
+					" WHERE k.id=j.id AND json_extract(one.value,'$.seq')=CAST(j.seq AS TEXT))))", &st);
 
 	if (stmt == NULL)
 		return st;
@@ -123,7 +129,8 @@ enum status cmd_outcomes_new(struct cmd *c, uint64_t *count_out)
 struct telling {
 	struct cmd_outcome outcome;
 	struct buf fields, what, next;
-	const char *word, *by;
+	const char *word, *by, *patient;
+	bool undecided; /* it was a decision, and decided nothing */
 	bool is_new;
 };
 
@@ -185,15 +192,51 @@ static enum status tell_lost(struct cmd *c, struct telling *t)
 	add_groups(c, &t->what, o, VERDICT_LOST);
 	if (closed && strcmp(o->kind->name, "note") == 0)
 		buf_add_str(&t->next, "The note was signed: what you wrote was added to it under your name.");
-	else if (!closed)
+	else if (!closed && !cmd_decided_is(o) && t->next.len == 0)
 		buf_printf(&t->next, "doorstep restore-value %" PRIu64, o->n);
 	return st;
 }
 
+/* What was merged may have left sentences for a person to decide about. */
+static enum status see_merged(struct cmd *c, const struct cmd_conflict *conflict, void *ctx)
+{
+	struct telling *t = ctx;
+
+	if (t->outcome.verdicts[conflict->group - conflict->kind->groups] != VERDICT_MIXED)
+		return ST_OK;
+	buf_printf(&t->what, "; a conflict is open about %s", cmd_conflict_about(c, conflict));
+	buf_reset(&t->next);
+	buf_add_str(&t->next, "doorstep conflicts");
+	return ST_OK;
+}
+
+static enum status tell_merged(struct cmd *c, struct telling *t)
+{
+	buf_add_str(&t->what, "Merged with others’ words: ");
+	add_groups(c, &t->what, &t->outcome, VERDICT_MIXED);
+	return cmd_conflict_each(c, t->outcome.kind, &t->outcome.id, see_merged, t);
+}
+
+/* Of a decision the conflict tells more than the outcome does. */
+static enum status tell_decision(struct cmd *c, struct telling *t)
+{
+	struct cmd_decided *decided = arena_zalloc(&c->arena, sizeof *decided);
+	enum status st = decided == NULL ? ST_NOMEM : cmd_decided_read(c, &t->outcome, decided);
+
+	if (st != ST_OK || decided->fate == FATE_PLAIN)
+		return st;
+	t->undecided = true;
+	t->by = decided->fate == FATE_OPEN ? NULL : decided->by;
+	t->word = t->outcome.worst == VERDICT_LOST ? "superseded" : "received";
+	return cmd_decided_tell(c, decided, &t->what, &t->next);
+}
+
 static enum status tell_settled(struct cmd *c, struct telling *t)
 {
-	enum status st = ST_OK;
+	enum status st = tell_decision(c, t);
 
+	if (st != ST_OK || t->undecided)
+		return st;
 	if (t->outcome.worst == VERDICT_STANDS) {
 		t->word = "received";
 		buf_add_str(&t->what, "Received");
@@ -203,11 +246,10 @@ static enum status tell_settled(struct cmd *c, struct telling *t)
 	for (size_t g = 0; g < t->outcome.kind->group_count; g++) {
 		if (t->outcome.verdicts[g] != VERDICT_MIXED)
 			continue;
-		buf_add_str(&t->what, "Merged with others’ words: ");
-		add_groups(c, &t->what, &t->outcome, VERDICT_MIXED);
+		st = tell_merged(c, t);
 		break;
 	}
-	if (t->outcome.worst == VERDICT_LOST) {
+	if (st == ST_OK && t->outcome.worst == VERDICT_LOST) {
 		buf_add_str(&t->what, t->what.len > 0 ? "; " : "");
 		st = tell_lost(c, t);
 	}
@@ -237,7 +279,8 @@ static enum status explain(struct cmd *c, struct telling *t, int64_t seen)
 	} else {
 		st = tell_settled(c, t);
 	}
-	t->is_new = o->state == IS_SETTLED && !o->used && o->worst > VERDICT_STANDS && (int64_t)o->seq > seen;
+	t->is_new = o->state == IS_SETTLED && !o->used && (t->undecided || o->worst > VERDICT_STANDS) &&
+		    (int64_t)o->seq > seen;
 	return st;
 }
 
@@ -247,14 +290,15 @@ static const struct table_column COLUMNS[] = {
 	{ "n", NULL, CELL_NUMBER },    { "record_kind", NULL, CELL_TEXT }, { "record", NULL, CELL_ID },
 	{ "made", NULL, CELL_TIME },   { "fields", NULL, CELL_TEXT },	   { "outcome", NULL, CELL_TEXT },
 	{ "what", NULL, CELL_TEXT },   { "by", NULL, CELL_TEXT },	   { "next", NULL, CELL_TEXT },
-	{ "new", NULL, CELL_BOOL },
+	{ "new", NULL, CELL_BOOL },	   { "patient", NULL, CELL_ID },   { "patient_name", NULL, CELL_TEXT },
 };
 
 static void add_row(struct table *table, struct telling *t)
 {
-	char id[ID_TEXT_SIZE];
+	char id[ID_TEXT_SIZE], patient[ID_TEXT_SIZE];
 
 	id_format(&t->outcome.id, id);
+	id_format(&t->outcome.patient, patient);
 	table_number(table, (int64_t)t->outcome.n);
 	cmd_cell(table, t->outcome.kind->name);
 	cmd_cell(table, id);
@@ -265,6 +309,8 @@ static void add_row(struct table *table, struct telling *t)
 	cmd_cell(table, t->by);
 	cmd_cell(table, t->next.len > 0 ? buf_str(&t->next) : NULL);
 	table_number(table, t->is_new);
+	cmd_cell(table, id_is_zero(&t->outcome.patient) ? NULL : patient);
+	cmd_cell(table, t->patient[0] == '\0' ? NULL : t->patient);
 	table_end_row(table);
 }
 
@@ -273,8 +319,9 @@ static void print_row(const struct cmd *c, struct telling *t)
 	char id[ID_TEXT_SIZE], time[CMD_TIME_SIZE];
 
 	id_format(&t->outcome.id, id);
-	printf("%s%" PRIu64 "  %s/%s, written %s (%s)\n    %s\n", t->is_new ? "NEW " : "", t->outcome.n,
-	       t->outcome.kind->name, id, cmd_time(c, t->outcome.made_ms, time), buf_str(&t->fields), buf_str(&t->what));
+	printf("%s%" PRIu64 "  %s%s%s/%s, written %s (%s)\n    %s\n", t->is_new ? "NEW " : "", t->outcome.n, t->patient,
+	       t->patient[0] == '\0' ? "" : ", ", t->outcome.kind->name, id, cmd_time(c, t->outcome.made_ms, time), buf_str(&t->fields),
+	       buf_str(&t->what));
 	if (t->next.len > 0)
 		printf("    Next: %s\n", buf_str(&t->next));
 }
@@ -289,6 +336,7 @@ static enum status tell_one(struct cmd *c, uint64_t n, int64_t seen, struct tabl
 	buf_init(&t.fields, WORDS_SIZE);
 	buf_init(&t.what, WORDS_SIZE);
 	buf_init(&t.next, WORDS_SIZE);
+	t.patient = id_is_zero(&t.outcome.patient) ? "" : cmd_patient_name(c, &t.outcome.patient);
 	st = explain(c, &t, seen);
 	if (st == ST_OK && table != NULL)
 		add_row(table, &t);

@@ -13,7 +13,7 @@ struct cmd_outcome {
 	uint64_t n, seq;
 	int64_t made_ms;
 	const struct kind *kind;
-	struct id id;
+	struct id id, patient; /* patient: all zero where it is of none */
 	enum { WAITS = 0, IS_HELD = 1, IS_SETTLED = 2, IS_RETURNED = 3 } state; /* as ds_journal has it */
 	int reason;            /* of a held one: enum held_reason */
 	bool used;             /* returned, and used again since */
@@ -25,7 +25,7 @@ struct cmd_outcome {
 /* Change n, with its texts in the command's arena. ST_NOT_FOUND: this tablet made none of that number. */
 enum status cmd_outcome_read(struct cmd *c, uint64_t n, struct cmd_outcome *out) MUST_CHECK;
 
-/* Changes that were merged or lost since somebody last looked (`doorstep outcomes`). */
+/* Changes that were merged or lost, and decisions that decided nothing (cmd_decided.h), since somebody last looked (`doorstep outcomes`). */
 enum status cmd_outcomes_new(struct cmd *c, uint64_t *count_out) MUST_CHECK;
 
 #endif

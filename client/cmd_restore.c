@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/cmd_conflict.h"
+#include "client/cmd_decided.h"
 #include "client/cmd_outcomes.h"
 #include "client/save.h"
 
@@ -27,6 +28,24 @@ static enum status read_number(struct cmd *c, uint64_t *out)
 			   "`doorstep outcomes` shows it.");
 }
 
+/* A decision's value belongs to the record that the conflict is about. */
+static enum status refuse_decision(struct cmd *c, const struct cmd_outcome *o)
+{
+	static const char what[] = "This change is the decision of a conflict: it has no value of its own to be restored.";
+	struct cmd_conflict *conflict = arena_zalloc(&c->arena, sizeof *conflict);
+	char next[160], record[ID_TEXT_SIZE];
+	enum status st = conflict == NULL ? ST_NOMEM : cmd_conflict_read(c, &o->id, conflict);
+
+	if (st == ST_NOT_FOUND)
+		return refuse(c, what, "Edit the record itself with `doorstep set`.");
+	if (st != ST_OK)
+		return st;
+	id_format(&conflict->record, record);
+	(void)snprintf(next, sizeof next, "%s the record itself: `doorstep set %s/%s FIELD=VALUE`.",
+		       conflict->open ? "Decide anew (`doorstep conflicts`), or edit" : "Edit", conflict->kind->name, record);
+	return refuse(c, what, next);
+}
+
 static enum status check(struct cmd *c, const struct cmd_outcome *o)
 {
 	char next[96];
@@ -37,6 +56,8 @@ static enum status check(struct cmd *c, const struct cmd_outcome *o)
 	}
 	if (o->state != IS_SETTLED)
 		return refuse(c, "It is not known yet what becomes of this change.", "Sync first: `doorstep sync`.");
+	if (cmd_decided_is(o))
+		return refuse_decision(c, o);
 	if (o->change->deletes || o->change->restores)
 		return refuse(c, "This change set no value.", "Write what you mean with `doorstep set`.");
 	return ST_OK;

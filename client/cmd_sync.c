@@ -1,11 +1,17 @@
 #include <inttypes.h>
 
-#include "client/cmd.h"
+#include "client/cmd_decided.h"
 #include "client/standing.h"
 
 /* --- what travelled --------------------------------------------------------------- */
 
-static enum status tell_json(const struct agent_report *report, const struct standing *now)
+/* Of what settled: decisions that decided nothing, taken while their conflict is still open or closed by others. */
+struct undecided {
+	uint64_t open, late;
+};
+
+static enum status tell_json(const struct agent_report *report, const struct standing *now,
+			     const struct undecided *nothing)
 {
 	const struct apply_report *applied = &report->applied;
 	struct buf json;
@@ -23,6 +29,7 @@ static enum status tell_json(const struct agent_report *report, const struct sta
 	cmd_json_number(&json, "accepted", (int64_t)applied->accepted);
 	cmd_json_number(&json, "merged", (int64_t)applied->merged);
 	cmd_json_number(&json, "superseded", (int64_t)applied->superseded);
+	cmd_json_number(&json, "undecided", (int64_t)(nothing->open + nothing->late));
 	cmd_json_number(&json, "held", (int64_t)applied->held);
 	cmd_json_number(&json, "returned", (int64_t)applied->returned);
 	cmd_json_number(&json, "records", (int64_t)applied->records);
@@ -43,19 +50,27 @@ static void tell_count(uint64_t count, const char *words)
 		printf("  %5" PRIu64 "  %s\n", count, words);
 }
 
-static void tell_changes(const struct apply_report *applied)
+static uint64_t less(uint64_t all, uint64_t some)
 {
-	tell_count(applied->accepted, "accepted: they stand at the centre as you wrote them");
+	return all > some ? all - some : 0;
+}
+
+static void tell_changes(const struct apply_report *applied, const struct undecided *nothing)
+{
+	tell_count(less(applied->accepted, nothing->open), "accepted: they stand at the centre as you wrote them");
 	tell_count(applied->merged, "merged with what others wrote");
-	tell_count(applied->superseded, "superseded: another value stands; yours is kept in the history");
+	tell_count(less(applied->superseded, nothing->late),
+		   "superseded: another value stands; yours is kept in the history");
+	tell_count(nothing->open, "arrived but decided nothing: something had changed that the decision had not seen");
+	tell_count(nothing->late, "decided nothing: the conflict had been decided already; yours is kept in the history");
 	tell_count(applied->held, "held at the centre; `doorstep held` says why and what to do");
 	tell_count(applied->returned, "returned to you; `doorstep held` lists them");
 }
 
 /* Where somebody should look. */
-static void tell_next(const struct apply_report *applied, const struct standing *now)
+static void tell_next(const struct apply_report *applied, const struct standing *now, const struct undecided *nothing)
 {
-	if (applied->merged + applied->superseded > 0)
+	if (applied->merged + applied->superseded + nothing->open > 0)
 		puts("Run `doorstep outcomes` to see what became of what you wrote.");
 	if (now->conflicts > 0)
 		printf("%" PRIu64 " conflict%s open: a person decides. Run `doorstep conflicts`.\n", now->conflicts,
@@ -83,13 +98,14 @@ static void tell_standing(const struct agent_report *report, const struct standi
 		puts("Everything you wrote has reached the centre.");
 }
 
-static enum status tell_people(const struct agent_report *report, const struct standing *now)
+static enum status tell_people(const struct agent_report *report, const struct standing *now,
+			       const struct undecided *nothing)
 {
 	const struct apply_report *applied = &report->applied;
 
 	printf("Sent %" PRIu64 " change%s, received %" PRIu64 " record%s.\n", report->sent, report->sent == 1 ? "" : "s",
 	       applied->records, applied->records == 1 ? "" : "s");
-	tell_changes(applied);
+	tell_changes(applied, nothing);
 	/* Where something moved: how things stand now, not how often an answer said so. */
 	if (applied->complete + applied->filling > 0) {
 		tell_count(now->complete, "complete on this tablet: patients");
@@ -101,22 +117,44 @@ static enum status tell_people(const struct agent_report *report, const struct s
 	       report->elapsed_ms / 1000, report->elapsed_ms % 1000);
 	if (applied->anew || applied->notices[NOTICE_COUNTER])
 		puts("Something did not fit between this tablet and the centre. Run `doorstep status`.");
-	tell_next(applied, now);
+	tell_next(applied, now, nothing);
 	tell_standing(report, now);
 	return ST_OK;
+}
+
+/* The newest sequence that settled a change of this tablet. */
+static enum status newest_settled(struct cmd *c, uint64_t *seq_out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT coalesce(max(seq),0) FROM ds_journal WHERE state=2", &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(&c->r->db, stmt, &row);
+	if (st == ST_OK)
+		*seq_out = row ? (uint64_t)db_column_int(stmt, 0) : 0;
+	db_done(stmt);
+	return st;
 }
 
 static enum status sync_body(struct cmd *c)
 {
 	struct agent_report report = { 0 };
+	struct undecided nothing = { 0 };
 	struct standing now = { 0 };
-	enum status st = tablet_sync(c->tablet, &report, &c->why);
+	uint64_t before = 0;
+	enum status st = newest_settled(c, &before);
 
 	if (st == ST_OK)
+		st = tablet_sync(c->tablet, &report, &c->why);
+	if (st == ST_OK)
 		st = standing_read(c->r, &now);
+	if (st == ST_OK)
+		st = cmd_decided_count(c, before, &nothing.open, &nothing.late);
 	if (st != ST_OK)
 		return st;
-	return c->line->json ? tell_json(&report, &now) : tell_people(&report, &now);
+	return c->line->json ? tell_json(&report, &now, &nothing) : tell_people(&report, &now, &nothing);
 }
 
 int cmd_sync(const struct command_line *line)

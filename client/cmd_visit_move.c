@@ -8,6 +8,12 @@
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MINUTES 1440
+#define LATER_MAX 1000 /* more than a series has visits planned */
+
+/* ?1: the series, ?2: after this day of it, ?3: but this visit, ?4: so many. */
+static const char LATER[] =
+	"SELECT id FROM visit WHERE series=?1 AND series_date>?2 AND id<>?3 AND coalesce(status,'planned')='planned'"
+	" AND check_in_time IS NULL ORDER BY series_date,id LIMIT ?4";
 
 static enum status refuse(struct cmd *c, const char *what, const char *next)
 {
@@ -27,7 +33,8 @@ static enum status read_visit(struct cmd *c, const struct kind *kind, struct ent
 		return st;
 	status = entry_text(out, "status");
 	if (status != NULL && strcmp(status, "cancelled") == 0)
-		st = refuse(c, "This visit was cancelled.", "Plan another one with `doorstep visit add`.");
+		st = refuse(c, "This visit was cancelled before.",
+			    "It stays so; another one is planned with `doorstep visit add`.");
 	else if (status != NULL && (strcmp(status, "done") == 0 || strcmp(status, "missed") == 0))
 		st = refuse(c, "This visit is over.", "Plan another one with `doorstep visit add`.");
 	else if (entry_text(out, "check_in_time") != NULL || (status != NULL && strcmp(status, "in-progress") == 0))
@@ -52,6 +59,13 @@ static enum status save(struct cmd *c, const struct cmd_draft *draft, const stru
 	return st;
 }
 
+static void tell_moved(const struct cmd *c, int64_t from)
+{
+	char time[CMD_TIME_SIZE];
+
+	printf("It is planned for %s.\n", cmd_time(c, from, time));
+}
+
 /* --- move ------------------------------------------------------------------------- */
 
 static enum status move_visit(struct cmd *c, struct cmd_draft *draft, const struct entry *visit)
@@ -69,7 +83,10 @@ static enum status move_visit(struct cmd *c, struct cmd_draft *draft, const stru
 		cmd_put_value(draft, "planned_to", value_int(from + minutes * MINUTE_MS));
 	else if (old_from->tag == VALUE_INT && old_to->tag == VALUE_INT)
 		cmd_put_value(draft, "planned_to", value_int(from + (old_to->integer - old_from->integer)));
-	return save(c, draft, visit);
+	st = save(c, draft, visit);
+	if (st == ST_OK && !c->line->json)
+		tell_moved(c, from);
+	return st;
 }
 
 static enum status move_body(struct cmd *c)
@@ -134,47 +151,108 @@ static enum status write(struct cmd *c, const struct cmd_draft *draft, const str
 	return save_fields(c->r, draft->kind, id, SAVE_SHOWN_NOW, &draft->row, draft->mask, version_out, &c->why);
 }
 
-static enum status tell_ended(struct cmd *c, const struct entry *visit, int64_t version)
+static void say_ended(const struct entry *visit, size_t following)
+{
+	printf("Saved on this tablet. visit/%s\n", visit->id_text);
+	if (following == 0)
+		puts("No planned visit of its series follows on this tablet.");
+	else if (following == 1)
+		puts("So is 1 planned visit of its series that follows: it is cancelled.");
+	else
+		printf("So are %zu planned visits of its series that follow: they are cancelled.\n", following);
+	puts("The series ends here; the centre plans no more visits by it once it hears of it.");
+}
+
+static enum status tell_ended(struct cmd *c, const struct entry *visit, int64_t version, size_t following)
 {
 	struct buf json;
 	enum status st;
 
 	if (!c->line->json) {
-		printf("Saved on this tablet. visit/%s\n", visit->id_text);
-		puts("The series ends here; the centre cancels the visits that follow when it hears of it.");
+		say_ended(visit, following);
 		return ST_OK;
 	}
 	buf_init(&json, 4096);
 	buf_printf(&json, "{\"kind\":\"visit\",\"id\":\"%s\"", visit->id_text);
 	cmd_json_number(&json, "version", version);
 	cmd_json_text(&json, "travel", "Saved on this tablet");
+	cmd_json_number(&json, "following", (int64_t)following);
 	buf_add_byte(&json, '}');
 	st = cmd_json(&json);
 	buf_close(&json);
 	return st;
 }
 
-/* The visit and the rule: both, or neither. */
+/* The visits of the series on later days that are still to come, wherever they were moved. In the arena. */
+static enum status find_later(struct cmd *c, const struct entry *visit, const struct id *head, struct id **out,
+			      size_t *count_out)
+{
+	const char *date = entry_text(visit, "series_date");
+	struct id *ids = arena_alloc(&c->arena, LATER_MAX * sizeof *ids);
+	size_t count = 0;
+	bool row = false;
+	enum status st = ST_OK;
+	sqlite3_stmt *stmt = db_prepare(&c->r->db, LATER, &st);
+
+	if (stmt == NULL || ids == NULL)
+		return stmt == NULL ? st : ST_NOMEM;
+	db_bind_id(stmt, 1, head);
+	(void)sqlite3_bind_text(stmt, 2, date, -1, SQLITE_STATIC);
+	db_bind_id(stmt, 3, &visit->id);
+	(void)sqlite3_bind_int(stmt, 4, LATER_MAX);
+	while (count < LATER_MAX && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
+		if (!db_column_id(stmt, 0, &ids[count])) {
+			st = ST_CORRUPT;
+			break;
+		}
+		count++;
+	}
+	db_done(stmt);
+	*out = ids;
+	*count_out = count;
+	return st;
+}
+
+/* A visit is cancelled with what follows it. */
+struct ending {
+	const struct entry *visit;
+	const struct cmd_draft *draft; /* of each visit */
+	struct cmd_draft *rule;        /* of the first one */
+	struct id head;
+	size_t following;
+	int64_t version; /* of the visit, written */
+};
+
+/* The visits first: the rule's end makes the centre cancel those in which nobody wrote, with a reason of its own. */
+static enum status write_ended(struct cmd *c, struct ending *e)
+{
+	struct id *later = NULL;
+	enum status st = find_later(c, e->visit, &e->head, &later, &e->following);
+
+	for (size_t i = 0; i < e->following && st == ST_OK; i++)
+		st = write(c, e->draft, &later[i], &e->version);
+	if (st == ST_OK)
+		st = write(c, e->rule, &e->head, &e->version);
+	return st == ST_OK ? write(c, e->draft, &e->visit->id, &e->version) : st;
+}
+
+/* The visits and the rule: all, or nothing. */
 static enum status cancel_following(struct cmd *c, const struct cmd_draft *draft, const struct entry *visit)
 {
-	struct cmd_draft *rule = cmd_draft(c, "visit");
-	struct id head = ID_STAFF;
-	int64_t version = 0;
-	enum status st = rule == NULL ? ST_NOMEM : end_series(c, visit, rule, &head);
+	struct ending e = { .visit = visit, .draft = draft, .rule = cmd_draft(c, "visit") };
+	enum status st = e.rule == NULL ? ST_NOMEM : end_series(c, visit, e.rule, &e.head);
 
 	if (st == ST_OK)
 		st = db_begin(&c->r->db);
 	if (st != ST_OK)
 		return st;
-	st = write(c, rule, &head, &version);
-	if (st == ST_OK)
-		st = write(c, draft, &visit->id, &version);
+	st = write_ended(c, &e);
 	if (st != ST_OK) {
 		db_rollback(&c->r->db);
 		return st;
 	}
 	st = db_commit(&c->r->db);
-	return st == ST_OK ? tell_ended(c, visit, version) : st;
+	return st == ST_OK ? tell_ended(c, visit, e.version, e.following) : st;
 }
 
 static enum status cancel_body(struct cmd *c)

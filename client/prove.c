@@ -81,19 +81,19 @@ static enum status keep_receipt(struct replica *r, const struct receipt *receipt
 	return db_run(&r->db, stmt);
 }
 
-enum status prove_load(struct replica *r, struct run *run)
+enum status prove_load(struct replica *r, struct run *run_out)
 {
 	struct arena arena;
 	const void *data = NULL;
 	size_t len = 0;
 	enum status st = ST_OK;
 
-	*run = (struct run){ .n = 0 };
+	*run_out = (struct run){ .n = 0 };
 	arena_init(&arena, 4096);
 	st = replica_meta_blob(r, "proven_run", &arena, &data, &len);
 	if (st == ST_OK && len == DIGEST_SIZE) {
-		run->n = (uint64_t)replica_meta_int(r, "proven_n");
-		memcpy(run->digest.bytes, data, DIGEST_SIZE);
+		run_out->n = (uint64_t)replica_meta_int(r, "proven_n");
+		memcpy(run_out->digest.bytes, data, DIGEST_SIZE);
 	}
 	arena_close(&arena);
 	return st == ST_NOT_FOUND ? ST_OK : st;

@@ -407,28 +407,36 @@ static int64_t monday(int64_t day)
 
 static int64_t next_by_weekday(const struct recurrence_walk *walk)
 {
+	const int64_t interval = walk->rule.interval;
 	int64_t day = walk->day;
 
-	for (;;) {
+	do {
 		day++;
-		if ((walk->rule.weekdays >> recurrence_weekday(day) & 1) == 0)
-			continue;
-		if ((monday(day) - monday(walk->first)) / WEEK % walk->rule.interval == 0)
-			return day;
-	}
+		if (recurrence_weekday(day) == 0)
+			day += (interval - (day - monday(walk->first)) / WEEK % interval) % interval * WEEK;
+	} while ((walk->rule.weekdays >> recurrence_weekday(day) & 1) == 0);
+	return day;
+}
+
+/* Months since the year 0 began; the date as text is left in `date`. */
+static unsigned months_of(int64_t day, char date[RECURRENCE_DATE_SIZE])
+{
+	unsigned year = 0;
+
+	recurrence_date(day, date);
+	for (size_t i = 0; i < 4; i++)
+		year = year * 10 + (unsigned)(date[i] - '0');
+	return year * 12 + (unsigned)(date[5] - '0') * 10 + (unsigned)(date[6] - '0') - 1;
 }
 
 /* The first visit's day so many months later. False: that month has no such day. */
 static bool month_day(int64_t first, unsigned months, int64_t *day_out)
 {
 	char date[RECURRENCE_DATE_SIZE];
-	unsigned year = 0, month;
+	unsigned year, month;
 
-	recurrence_date(first, date);
-	for (size_t i = 0; i < 4; i++)
-		year = year * 10 + (unsigned)(date[i] - '0');
-	month = (unsigned)(date[5] - '0') * 10 + (unsigned)(date[6] - '0') - 1 + months;
-	year += month / 12;
+	month = months_of(first, date) + months;
+	year = month / 12;
 	month = month % 12 + 1;
 	for (size_t i = 4; i-- > 0; year /= 10)
 		date[i] = (char)('0' + year % 10);
@@ -462,6 +470,53 @@ static int64_t next_day(struct recurrence_walk *walk)
 		return next_by_month(walk);
 	}
 	return DAY_LAST + 1;
+}
+
+/* A whole number of steps from the first visit, and not beyond `day`. */
+static int64_t whole_steps(int64_t first, int64_t day, int64_t step)
+{
+	return first + (day - first) / step * step;
+}
+
+void recurrence_skip(struct recurrence_walk *walk, int64_t day)
+{
+	const int64_t interval = walk->rule.interval, before = day - 1;
+	char date[RECURRENCE_DATE_SIZE];
+	unsigned months;
+
+	assert(walk->rule.count == 0);
+	if (before <= walk->day || before > DAY_LAST)
+		return;
+	switch (walk->rule.unit) {
+	case RECURRENCE_DAY:
+		walk->day = whole_steps(walk->first, before, interval);
+		break;
+	case RECURRENCE_WEEK:
+		if (walk->rule.weekdays == 0)
+			walk->day = whole_steps(walk->first, before, WEEK * interval);
+		else if (before - monday(walk->first) >= WEEK * interval)
+			walk->day = whole_steps(monday(walk->first), before, WEEK * interval) - 1;
+		break;
+	case RECURRENCE_MONTH:
+		months = months_of(before, date) - months_of(walk->first, date);
+		if (months > 0)
+			walk->months = (months - 1) / walk->rule.interval * walk->rule.interval;
+		break;
+	}
+}
+
+void recurrence_by_day(struct recurrence *rule, int64_t first)
+{
+	struct recurrence_walk walk;
+	int64_t last = first;
+
+	if (rule->count == 0)
+		return;
+	recurrence_begin(&walk, rule, first);
+	while (recurrence_next(&walk, DAY_LAST, &last))
+		;
+	rule->until_day = last;
+	rule->count = 0;
 }
 
 bool recurrence_next(struct recurrence_walk *walk, int64_t last, int64_t *day_out)

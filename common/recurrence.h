@@ -66,6 +66,11 @@ struct recurrence_walk {
 	unsigned months; /* since the first */
 };
 void recurrence_begin(struct recurrence_walk *walk, const struct recurrence *rule, int64_t first);
+/* Go on from shortly before this day, however far it is: a few days before it may still be given. Not for a rule
+ * that ends by number (recurrence_by_day). */
+void recurrence_skip(struct recurrence_walk *walk, int64_t day);
+/* A rule that ends by number as one that ends on a day. */
+void recurrence_by_day(struct recurrence *rule, int64_t first);
 /* False: none is left up to `last`; the walk is over. */
 bool recurrence_next(struct recurrence_walk *walk, int64_t last, int64_t *day_out);
 

@@ -86,6 +86,7 @@ void refile_copy(const struct kind *kind, const struct row *row, struct row *cop
 enum refile_mark refile_mark(const struct kind *kind, struct row *row, const char *reason, uint64_t *mask_out)
 {
 	const int error = error_field(kind), status = field_at(kind, "status"), why = field_at(kind, "status_reason");
+	const int rule = field_at(kind, "recurrence");
 	const bool closed = closing_is_closed(kind, row);
 
 	*mask_out = 0;
@@ -96,6 +97,11 @@ enum refile_mark refile_mark(const struct kind *kind, struct row *row, const cha
 	if (why >= 0) {
 		row->values[why] = value_string(reason);
 		*mask_out |= UINT64_C(1) << why;
+	}
+	/* A visit that began a series ends it: the copy begins one. */
+	if (rule >= 0 && row->values[rule].tag != VALUE_NULL) {
+		row->values[rule] = value_null();
+		*mask_out |= UINT64_C(1) << rule;
 	}
 	return error >= 0 ? REFILE_IN_ERROR : REFILE_CANCELLED;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "daemon/series.h"
 #include "daemon/whole.h"
 #include "proto/limits.h"
 
@@ -21,6 +22,7 @@ struct batch {
 	struct chain chain;
 	struct arena scratch; /* one change at a time */
 	struct intake in;
+	struct series_room series_room;
 };
 
 /* How the request's counter stands to the highest one seen. */
@@ -483,7 +485,7 @@ static enum status run_batch(struct batch *b, struct centre_request *const *requ
 
 void centre_batch(struct centre *centre, struct centre_request *const *requests, size_t count)
 {
-	struct batch b = { .centre = centre };
+	struct batch b = { .centre = centre, .series_room = { .left = SERIES_ROOM } };
 	size_t ready = 0;
 	enum status st;
 
@@ -494,8 +496,10 @@ void centre_batch(struct centre *centre, struct centre_request *const *requests,
 		return;
 	arena_init(&b.scratch, SCRATCH_MAX);
 	b.in = (struct intake){ .store = centre->store, .chain = &b.chain, .schema = centre->schema,
-				.env = centre->env, .arena = &b.scratch };
+				.env = centre->env, .arena = &b.scratch, .series_room = &b.series_room };
 	st = run_batch(&b, requests, count);
+	if (st == ST_OK && b.series_room.more && centre->renew != NULL)
+		centre->renew(centre->renew_ctx);
 	if (st != ST_OK)
 		env_log(centre->env, LOG_ERROR, "centre", "batch-failed", "requests=%zu status=%s", ready, status_name(st));
 	for (size_t i = 0; i < count; i++) {

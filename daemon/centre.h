@@ -30,6 +30,8 @@ struct centre {
 	size_t older_count;
 	int zone_min;            /* offset of the agency's zone now, minutes east of UTC, for enrolment */
 	size_t records_max;      /* of one answer, for tests; 0 = the budget alone */
+	void (*renew)(void *ctx); /* series were left to the renewal by a batch that is kept; NULL: nobody asks */
+	void *renew_ctx;
 	bool alone;              /* the writer hands centre_batch one request at a time (after a crash) */
 };
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/moment.h"
 #include "common/recurrence.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
@@ -48,6 +49,7 @@ struct closing {
 	struct tablet *tablets;
 	size_t tablet_count, held;
 	int64_t now_ms;
+	struct value died; /* null: not said */
 };
 
 static const struct value *field_of(const struct record *record, const char *name)
@@ -357,23 +359,19 @@ static enum status end_series(struct closing *c, struct centre_act *act, const s
 
 static enum status set_patient(struct closing *c, struct centre_act *act, const struct value *reason)
 {
-	const struct kind *kind = c->patient->kind;
-	const char *died = command_option(c->desk->line, "--died");
-	const int date = kind_field(kind, "deceased_date", 13);
 	struct change *change = edit(c->desk, c->patient);
-	enum status st = ST_OK;
 
 	if (change == NULL)
 		return ST_NOMEM;
-	if (died != NULL) {
+	if (command_option(c->desk->line, "--died") != NULL) {
 		group_name(change, "deceased");
 		visit_put(change, "deceased", value_int(1));
-		st = desk_value(c->desk, &kind->fields[date], died, &change->row.values[date]);
+		visit_put(change, "deceased_date", c->died);
 	}
 	group_name(change, "status");
 	visit_put(change, "status", value_string("closed"));
 	visit_put(change, "closed_reason", *reason);
-	return st == ST_OK ? desk_take(c->desk, act, change, NULL) : st;
+	return desk_take(c->desk, act, change, NULL);
 }
 
 static enum status carry_out(struct closing *c, struct centre_act *act, const struct value *reason)
@@ -390,6 +388,29 @@ static enum status carry_out(struct closing *c, struct centre_act *act, const st
 	return st == ST_OK ? set_patient(c, act, reason) : st;
 }
 
+/* --died: nobody has died on a day to come, by the agency's calendar. */
+static enum status read_died(struct closing *c)
+{
+	struct desk *desk = c->desk;
+	const struct kind *kind = c->patient->kind;
+	const char *died = command_option(desk->line, "--died");
+	int64_t day = 0, today = 0;
+	int minute = 0;
+	enum status st;
+
+	c->died = value_null();
+	if (died == NULL)
+		return ST_OK;
+	st = desk_value(desk, &kind->fields[kind_field(kind, "deceased_date", 13)], died, &c->died);
+	if (st != ST_OK || c->died.tag != VALUE_TEXT || !date_days(c->died.text, c->died.len, &day))
+		return st;
+	series_local(&desk->env, series_zone(desk->centre.store, &desk->arena), desk->env.wall_ms(desk->env.ctx), &today,
+		     &minute);
+	return day <= today ? ST_OK : failure_set(&desk->why, ST_REFUSED, "The day given with --died is still to come.",
+						  "Nothing was changed.",
+						  "Give the day of the death, as 2026-11-23; no later than today.");
+}
+
 static enum status close_patient(struct closing *c, struct centre_act *act)
 {
 	struct desk *desk = c->desk;
@@ -400,8 +421,15 @@ static enum status close_patient(struct closing *c, struct centre_act *act)
 	if (st != ST_OK)
 		return st;
 	kind = c->patient->kind;
-	if (c->patient->deleted || word_is(c->patient, "status", "closed"))
-		return failure_set(&desk->why, ST_REFUSED, "This patient is closed already.", "Nothing was changed.", NULL);
+	if (c->patient->deleted)
+		return failure_set(&desk->why, ST_REFUSED, "This patient's record was deleted.", "Nothing was changed.",
+				   "Nothing is left to close.");
+	if (word_is(c->patient, "status", "closed"))
+		return failure_set(&desk->why, ST_REFUSED, "This patient is closed already.", "Nothing was changed.",
+				   "Nothing is left to do; `doorstepd patient reopen` opens the patient again.");
+	st = read_died(c);
+	if (st != ST_OK)
+		return st;
 	if (command_option(desk->line, "--reason") != NULL)
 		st = desk_value(desk, &kind->fields[kind_field(kind, "closed_reason", 13)],
 				command_option(desk->line, "--reason"), &reason);
@@ -452,8 +480,12 @@ static enum status reopen(struct desk *desk, struct centre_act *act, struct reco
 
 	if (st != ST_OK)
 		return st;
-	if (patient->deleted || !word_is(patient, "status", "closed"))
-		return failure_set(&desk->why, ST_REFUSED, "This patient is not closed.", "Nothing was changed.", NULL);
+	if (patient->deleted)
+		return failure_set(&desk->why, ST_REFUSED, "This patient's record was deleted.", "Nothing was changed.",
+				   "Add the patient anew with `doorstepd patient add`.");
+	if (!word_is(patient, "status", "closed"))
+		return failure_set(&desk->why, ST_REFUSED, "This patient is not closed.", "Nothing was changed.",
+				   "Nothing is left to do; `doorstepd show patient/ID` says how the patient stands.");
 	change = edit(desk, patient);
 	if (change == NULL)
 		return ST_NOMEM;

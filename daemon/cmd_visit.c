@@ -222,8 +222,8 @@ static enum status visit_plan(struct desk *desk)
 		return ST_NOMEM;
 	if (command_option(desk->line, "--patient") == NULL || command_option(desk->line, "--user") == NULL ||
 	    command_option(desk->line, "--at") == NULL)
-		return failure_set(&desk->why, ST_USAGE, "Whom, who and when?", "Nothing was planned.",
-				   "Give --patient ID, --user LOGIN and --at TIME.");
+		return failure_set(&desk->why, ST_USAGE, "The patient, the care manager or the time is missing.",
+				   "Nothing was planned.", "Give --patient ID, --user LOGIN and --at TIME.");
 	st = desk_act_begin(desk, &act);
 	if (st != ST_OK)
 		return st;

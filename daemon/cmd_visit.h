@@ -13,11 +13,6 @@ bool visit_is(const struct record *visit, const char *status);
 /* It is still to come: neither begun, over, cancelled nor deleted. */
 bool visit_is_planned(const struct record *visit);
 
-/* Visits of a patient that are still to come from `from_ms` on, first visits of series too. Ids in desk->arena, `room` of
- * them made by the function. series NULL: of all; else of this series alone, its first visit left out. */
-enum status visit_ahead(struct desk *desk, const struct id *patient, const struct id *series, int64_t from_ms,
-			struct id **out, size_t *count_out) MUST_CHECK;
-
 /* Cancel a visit with a reason, as who acts. */
 enum status visit_cancel(struct desk *desk, struct centre_act *act, const struct id *id,
 			 const struct value *reason) MUST_CHECK;

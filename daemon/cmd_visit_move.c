@@ -1,12 +1,11 @@
 /* doorstepd visit move, visit cancel. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "common/moment.h"
 #include "common/recurrence.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 #include "daemon/cmd_visit.h"
+#include "daemon/cmd_visit_follow.h"
 #include "daemon/series.h"
 
 const struct option_row CMD_VISIT_MOVE_OPTIONS[] = {
@@ -33,7 +32,9 @@ struct plan {
 	struct recurrence rule;  /* of the head */
 	bool followed;           /* … is one that the centre follows */
 	const char *zone;
-	size_t cancelled;        /* by the command itself */
+	struct visit_run run;    /* days after the visit's own in its series */
+	size_t cancelled, alone; /* of what follows: cancelled by the command; of these had been moved singly */
+	size_t free_count;       /* days that stay free in the series that was moved */
 };
 
 /* --- edits ------------------------------------------------------------------------------ */
@@ -86,61 +87,6 @@ enum status visit_cancel(struct desk *desk, struct centre_act *act, const struct
 	return desk_take(desk, act, change, NULL);
 }
 
-/* --- which follow ------------------------------------------------------------------------ */
-
-struct ahead {
-	struct desk *desk;
-	const struct id *series;
-	int64_t from_ms;
-	struct id *ids;
-	size_t count, room;
-};
-
-static bool is_of(const struct record *visit, const struct id *series)
-{
-	const struct value *value = visit_value(visit, "series");
-	struct id id;
-
-	return value->tag == VALUE_TEXT && id_parse(value->text, value->len, &id) && id_equal(&id, series);
-}
-
-static enum status ahead_visit(void *ctx, const struct record *visit)
-{
-	struct ahead *a = ctx;
-	const struct value *from = visit_value(visit, "planned_from");
-
-	if (!visit_is_planned(visit) || from->tag != VALUE_INT || from->integer < a->from_ms)
-		return ST_OK;
-	if (a->series != NULL && (id_equal(&visit->id, a->series) || !is_of(visit, a->series)))
-		return ST_OK;
-	if (a->count == a->room) {
-		const size_t room = a->room == 0 ? 64 : 2 * a->room;
-		struct id *grown = arena_alloc(&a->desk->arena, room * sizeof *grown);
-
-		if (grown == NULL)
-			return ST_NOMEM;
-		if (a->count > 0)
-			memcpy(grown, a->ids, a->count * sizeof *grown);
-		a->ids = grown;
-		a->room = room;
-	}
-	a->ids[a->count++] = visit->id;
-	return ST_OK;
-}
-
-enum status visit_ahead(struct desk *desk, const struct id *patient, const struct id *series, int64_t from_ms,
-			struct id **out, size_t *count_out)
-{
-	struct store *store = desk->centre.store;
-	struct ahead a = { .desk = desk, .series = series, .from_ms = from_ms };
-	const enum status st = store->ops->record_each(store, schema_kind(desk->schema, "visit", 5), patient, ahead_visit,
-						       &a);
-
-	*out = a.ids;
-	*count_out = a.count;
-	return st;
-}
-
 /* --- the visit ---------------------------------------------------------------------------- */
 
 static enum status refuse(struct desk *desk, const char *what, const char *next)
@@ -153,7 +99,8 @@ static enum status check_planned(struct desk *desk, const struct record *visit)
 	if (visit->deleted)
 		return refuse(desk, "This visit was deleted.", "Plan another one with `doorstepd visit plan`.");
 	if (visit_is(visit, "cancelled"))
-		return refuse(desk, "This visit was cancelled.", "Plan another one with `doorstepd visit plan`.");
+		return refuse(desk, "This visit was cancelled before.",
+			      "It stays so; another one is planned with `doorstepd visit plan`.");
 	if (visit_is(visit, "done") || visit_is(visit, "missed"))
 		return refuse(desk, "This visit is over.", "Plan another one with `doorstepd visit plan`.");
 	if (!visit_is_planned(visit))
@@ -185,6 +132,22 @@ static enum status read_head(struct plan *p)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* The series, and what there is of it after the visit's day. */
+static enum status read_later(struct plan *p)
+{
+	const struct value *from = visit_value(p->head, "planned_from");
+	int64_t day = 0;
+
+	p->run = (struct visit_run){ .series = p->head->id, .rule = p->rule, .zone = p->zone };
+	p->run.first = visit_follow_day(p->desk, p->zone, p->head);
+	p->run.day = visit_follow_day(p->desk, p->zone, p->visit);
+	if (from->tag == VALUE_INT)
+		series_local(&p->desk->env, p->zone, from->integer, &day, &p->run.minute);
+	if (p->followed && p->rule.minute_of_day >= 0)
+		p->run.minute = p->rule.minute_of_day;
+	return visit_follow_list(p->desk, &p->run, p->visit);
+}
+
 static enum status read_visit(struct plan *p)
 {
 	struct desk *desk = p->desk;
@@ -201,20 +164,7 @@ static enum status read_visit(struct plan *p)
 		st = read_head(p);
 	if (st == ST_OK && command_switch(desk->line, "--following") && p->head == NULL)
 		return refuse(desk, "This visit is of no series: nothing follows it.", "Leave --following out.");
-	return st;
-}
-
-/* The day that the visit is of in its series. */
-static int64_t series_day(const struct plan *p)
-{
-	const struct value *date = visit_value(p->visit, "series_date"), *from = visit_value(p->visit, "planned_from");
-	int64_t day = 0;
-	int minute;
-
-	if (date->tag == VALUE_TEXT && date_days(date->text, date->len, &day))
-		return day;
-	series_local(&p->desk->env, p->zone, from->integer, &day, &minute);
-	return day;
+	return st == ST_OK && p->head != NULL ? read_later(p) : st;
 }
 
 /* The rule that ends before the visit's day, as text; NULL for the first visit: then it repeats no more. */
@@ -225,7 +175,7 @@ static const char *rule_before(struct plan *p)
 
 	if (p->head == p->visit || !p->followed || text == NULL)
 		return NULL;
-	rule.until_day = series_day(p) - 1;
+	rule.until_day = p->run.day - 1;
 	rule.count = 0;
 	recurrence_format(&rule, text);
 	return text;
@@ -233,18 +183,17 @@ static const char *rule_before(struct plan *p)
 
 /* --- cancel -------------------------------------------------------------------------------- */
 
+/* All that is still to come, wherever it was moved: what the series itself would leave too. */
 static enum status cancel_following(struct plan *p, const struct value *reason)
 {
-	const int64_t from = visit_value(p->visit, "planned_from")->integer;
-	struct id *ids = NULL;
-	size_t count = 0;
-	enum status st = visit_ahead(p->desk, &p->visit->patient, &p->head->id, from, &ids, &count);
+	enum status st = ST_OK;
 
-	for (size_t i = 0; i < count && st == ST_OK; i++) {
-		if (id_equal(&ids[i], &p->visit->id))
+	for (size_t i = 0; i < p->run.later_count && st == ST_OK; i++) {
+		if (!p->run.later[i].planned)
 			continue;
-		st = visit_cancel(p->desk, &p->act, &ids[i], reason);
-		p->cancelled += st == ST_OK;
+		st = visit_cancel(p->desk, &p->act, &p->run.later[i].id, reason);
+		p->cancelled++;
+		p->alone += p->run.later[i].alone;
 	}
 	return st == ST_OK ? visit_set_rule(p->desk, &p->act, p->head, rule_before(p)) : st;
 }
@@ -268,6 +217,18 @@ static enum status cancel(struct plan *p)
 	return st;
 }
 
+static void say_cancelled(struct buf *out, const struct plan *p)
+{
+	if (p->cancelled == 0)
+		buf_add_str(out, "No planned visit of its series follows; no more are planned.\n");
+	else if (p->cancelled == 1)
+		buf_add_str(out, "So is 1 planned visit of its series that follows; no more are planned.\n");
+	else
+		buf_printf(out, "So are %zu planned visits of its series that follow; no more are planned.\n", p->cancelled);
+	if (p->alone > 0)
+		buf_printf(out, "%zu of them had been moved singly.\n", p->alone);
+}
+
 static enum status print_cancelled(struct plan *p)
 {
 	struct desk *desk = p->desk;
@@ -279,14 +240,14 @@ static enum status print_cancelled(struct plan *p)
 		buf_add_str(&out, "{");
 		text_json_id(&out, "id", &p->visit->id);
 		text_json_number(&out, "following", (int64_t)p->cancelled);
+		text_json_number(&out, "moved_singly", (int64_t)p->alone);
 		buf_add_str(&out, "}\n");
 	} else {
 		buf_add_str(&out, "The visit is cancelled: ");
 		text_ref(&out, p->visit->kind, &p->visit->id);
 		buf_add_str(&out, "\n");
 		if (command_switch(desk->line, "--following"))
-			buf_printf(&out, "So are the %zu planned visits of its series that follow; no more are planned.\n",
-				   p->cancelled);
+			say_cancelled(&out, p);
 		else if (p->head != NULL)
 			buf_add_str(&out, "The other visits of its series stay planned (--following cancels them too).\n");
 	}
@@ -335,10 +296,9 @@ static enum status put_times(struct plan *p, struct change *change, int64_t from
 static enum status moved_rule(struct plan *p, int64_t to_day, int minute, struct recurrence *out)
 {
 	const unsigned weekdays = p->rule.weekdays;
-	const int64_t day = series_day(p);
+	const int64_t day = p->run.day;
 	struct recurrence_walk walk;
-	int64_t first = day, at = 0;
-	const struct value *date = visit_value(p->head, "series_date");
+	int64_t at = 0;
 
 	*out = p->rule;
 	out->minute_of_day = minute;
@@ -349,9 +309,7 @@ static enum status moved_rule(struct plan *p, int64_t to_day, int minute, struct
 		out->weekdays = 1U << recurrence_weekday(to_day);
 	if (out->count == 0 || p->head == p->visit)
 		return ST_OK;
-	if (date->tag == VALUE_TEXT)
-		(void)date_days(date->text, date->len, &first);
-	recurrence_begin(&walk, &p->rule, first);
+	recurrence_begin(&walk, &p->rule, p->run.first);
 	while (out->count > 1 && recurrence_next(&walk, day, &at))
 		out->count--;
 	return ST_OK;
@@ -364,9 +322,7 @@ static enum status move_following(struct plan *p, struct change *change, int64_t
 	char *rule = arena_alloc(arena, RECURRENCE_TEXT_SIZE), *date = arena_alloc(arena, RECURRENCE_DATE_SIZE);
 	char *id = arena_alloc(arena, ID_TEXT_SIZE);
 	const char *before;
-	struct recurrence moved;
-	int64_t day = 0;
-	int minute = 0;
+	struct visit_run now = { .series = p->visit->id, .zone = p->zone };
 	enum status st;
 
 	if (rule == NULL || date == NULL || id == NULL)
@@ -374,15 +330,16 @@ static enum status move_following(struct plan *p, struct change *change, int64_t
 	if (!p->followed)
 		return refuse(p->desk, "The series of this visit has ended: nothing more is planned by it.",
 			      "Leave --following out.");
-	series_local(&p->desk->env, p->zone, from, &day, &minute);
-	st = moved_rule(p, day, minute, &moved);
+	series_local(&p->desk->env, p->zone, from, &now.first, &now.minute);
+	now.day = now.first;
+	st = moved_rule(p, now.day, now.minute, &now.rule);
 	if (st != ST_OK)
 		return st;
-	if (moved.until_day < day)
+	if (now.rule.until_day < now.day)
 		return refuse(p->desk, "The series ends before that day.", "Leave --following out.");
 	before = rule_before(p);
-	recurrence_format(&moved, rule);
-	recurrence_date(day, date);
+	recurrence_format(&now.rule, rule);
+	recurrence_date(now.day, date);
 	id_format(&p->visit->id, id);
 	visit_put(change, "recurrence", value_string(rule));
 	visit_put(change, "series", value_text(id, ID_TEXT_LEN));
@@ -390,7 +347,7 @@ static enum status move_following(struct plan *p, struct change *change, int64_t
 	st = desk_take(p->desk, &p->act, change, NULL);
 	if (st == ST_OK && p->head != p->visit)
 		st = visit_set_rule(p->desk, &p->act, p->head, before);
-	return st;
+	return st == ST_OK ? visit_follow_keep(p->desk, &p->act, p->visit, &p->run, &now, &p->free_count) : st;
 }
 
 static enum status move(struct plan *p, int64_t *from_out)
@@ -415,6 +372,50 @@ static enum status move(struct plan *p, int64_t *from_out)
 	return st;
 }
 
+static void json_kept(struct buf *out, const struct plan *p)
+{
+	bool any = false;
+
+	text_json_key(out, "kept");
+	buf_add_str(out, "[");
+	for (size_t i = 0; i < p->run.later_count; i++) {
+		char text[ID_TEXT_SIZE];
+
+		if (!p->run.later[i].kept)
+			continue;
+		id_format(&p->run.later[i].id, text);
+		buf_printf(out, "%s\"%s\"", any ? "," : "", text);
+		any = true;
+	}
+	buf_add_str(out, "]");
+	text_json_number(out, "days_left_free", (int64_t)p->free_count);
+}
+
+static void say_following(struct buf *out, const struct plan *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->run.later_count; i++)
+		kept += p->run.later[i].kept;
+	buf_add_str(out, "The visits that follow it are planned anew by the same rule from there on.\n");
+	if (kept == 1)
+		buf_add_str(out, "1 later visit that somebody had changed singly stays as it is, and no other is planned "
+				 "for its day of the series:\n");
+	else if (kept > 1)
+		buf_printf(out, "%zu later visits that somebody had changed singly stay as they are, and no others are "
+				"planned for their days of the series:\n", kept);
+	for (size_t i = 0; i < p->run.later_count; i++) {
+		if (!p->run.later[i].kept)
+			continue;
+		buf_add_str(out, "    ");
+		text_ref(out, p->visit->kind, &p->run.later[i].id);
+		buf_add_str(out, "\n");
+	}
+	if (p->free_count > 0)
+		buf_printf(out, "%zu date%s whose visit had been cancelled or had begun %s free.\n", p->free_count,
+			   p->free_count == 1 ? "" : "s", p->free_count == 1 ? "stays" : "stay");
+}
+
 static enum status print_moved(struct plan *p, int64_t from)
 {
 	struct desk *desk = p->desk;
@@ -428,6 +429,7 @@ static enum status print_moved(struct plan *p, int64_t from)
 		text_json_id(&out, "id", &p->visit->id);
 		text_json_moment(&out, "planned_from", from);
 		text_json_bool(&out, "following", following);
+		json_kept(&out, p);
 		buf_add_str(&out, "}\n");
 	} else {
 		buf_add_str(&out, "The visit is planned for ");
@@ -436,8 +438,7 @@ static enum status print_moved(struct plan *p, int64_t from)
 		text_ref(&out, p->visit->kind, &p->visit->id);
 		buf_add_str(&out, "\n");
 		if (following)
-			buf_add_str(&out, "The visits that follow it are planned anew by the same rule from there on; those in "
-					  "which somebody wrote stay as they are.\n");
+			say_following(&out, p);
 		else if (p->head != NULL)
 			buf_add_str(&out, "The other visits of its series stay as they are (--following moves those that "
 					  "follow).\n");

@@ -30,6 +30,7 @@ struct intake {
 	struct arena *arena; /* for the length of one request */
 	int64_t now_ms;      /* one moment for the whole transaction */
 	struct wakes *wakes; /* NULL: private to intake's own files */
+	struct series_room *series_room; /* for visits that repeat (series.h); NULL: no bound */
 };
 
 /* Who brings it. */

@@ -6,9 +6,11 @@
 #include "common/moment.h"
 #include "daemon/candidates.h"
 #include "daemon/centre.h"
+#include "daemon/renewal.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS (1440 * MINUTE_MS)
+#define SERIES_VISIT_ARENA_MAX ((size_t)8 * 1024 * 1024)
 
 static const char ENDED[] = "The series was changed or ended.";
 static const char CLOSED[] = "The patient's case was closed.";
@@ -18,7 +20,9 @@ static const char *const TAKEN[] = { "worker", "service_type", "purpose", "parti
 
 /* One series while it is brought in line. */
 struct follow {
-	struct intake in; /* with an arena of its own */
+	struct intake in;   /* its arena: for one visit at a time */
+	struct arena *keep; /* for the whole of it */
+	size_t looks, writes; /* visits of the patient that were read, changes that were made */
 	const struct kind *visit;
 	struct record *head, *one; /* one: room for another of its visits */
 	struct recurrence rule;
@@ -103,6 +107,7 @@ static bool fits(const struct follow *f, int64_t day)
 	if (f->why_not != NULL)
 		return false;
 	recurrence_begin(&walk, &f->rule, f->first);
+	recurrence_skip(&walk, day);
 	while (recurrence_next(&walk, day, &at))
 		if (at == day)
 			return true;
@@ -147,6 +152,7 @@ static enum status take(struct follow *f, struct change *change)
 	struct outcome outcome = { 0 };
 	const enum status st = intake_own(&f->in, &f->by, change, &outcome);
 
+	f->writes++;
 	if (st == ST_OK && outcome.result != OUTCOME_ACCEPTED)
 		env_log(f->in.env, LOG_WARNING, "series", "visit-not-made", "result=%d", (int)outcome.result);
 	return st;
@@ -315,6 +321,7 @@ static enum status unwanted_visit(void *ctx, const struct record *record)
 	struct id series;
 	int64_t day = 0;
 
+	w->f->looks++;
 	if (record->deleted || id_equal(&record->id, &w->f->head->id) || !id_of(field_of(record, "series"), &series) ||
 	    !id_equal(&series, &w->f->head->id) || !word_is(field_of(record, "status"), "planned") ||
 	    from->tag != VALUE_INT || from->integer <= w->f->in.now_ms || date->tag != VALUE_TEXT ||
@@ -322,7 +329,7 @@ static enum status unwanted_visit(void *ctx, const struct record *record)
 		return ST_OK;
 	if (w->count == w->room) {
 		const size_t room = w->room == 0 ? 64 : 2 * w->room;
-		struct id *grown = arena_alloc(w->f->in.arena, room * sizeof *grown);
+		struct id *grown = arena_alloc(w->f->keep, room * sizeof *grown);
 
 		if (grown == NULL)
 			return ST_NOMEM;
@@ -342,6 +349,7 @@ static enum status cancel_unwanted(struct follow *f)
 	enum status st = store->ops->record_each(store, f->visit, &f->head->patient, unwanted_visit, &w);
 
 	for (size_t i = 0; i < w.count && st == ST_OK; i++) {
+		arena_reset(f->in.arena);
 		st = store->ops->record_get(store, f->visit, &w.ids[i], f->in.arena, f->one);
 		if (st == ST_OK)
 			st = cancel(f, f->one);
@@ -359,12 +367,14 @@ static enum status plan_wanted(struct follow *f)
 	if (f->why_not != NULL)
 		return ST_OK;
 	recurrence_begin(&walk, &f->rule, f->first);
+	recurrence_skip(&walk, f->today);
 	while (st == ST_OK && recurrence_next(&walk, f->today + SERIES_HORIZON_DAYS, &day)) {
 		char date[RECURRENCE_DATE_SIZE];
 		struct id id;
 
 		if (day < f->today)
 			continue;
+		arena_reset(f->in.arena);
 		recurrence_date(day, date);
 		series_visit_id(&f->head->id, date, &id);
 		st = store->ops->record_get(store, f->visit, &id, f->in.arena, f->one);
@@ -390,6 +400,8 @@ static bool read_start(struct follow *f)
 		(void)date_days(date->text, date->len, &f->first);
 	if (f->why_not == NULL && f->rule.minute_of_day >= 0)
 		f->minute = f->rule.minute_of_day;
+	if (f->why_not == NULL)
+		recurrence_by_day(&f->rule, f->first);
 	if (to->tag == VALUE_INT && to->integer > from->integer && to->integer - from->integer < DAY_MS)
 		f->length_ms = to->integer - from->integer;
 	series_local(f->in.env, f->zone, f->in.now_ms, &f->today, &ignored);
@@ -428,11 +440,11 @@ static enum status follow(struct follow *f, const struct id *head, const struct 
 	bool followed = false;
 	enum status st;
 
-	f->head = arena_zalloc(f->in.arena, sizeof *f->head);
-	f->one = arena_zalloc(f->in.arena, sizeof *f->one);
+	f->head = arena_zalloc(f->keep, sizeof *f->head);
+	f->one = arena_zalloc(f->keep, sizeof *f->one);
 	if (f->head == NULL || f->one == NULL)
 		return ST_NOMEM;
-	st = store->ops->record_get(store, f->visit, head, f->in.arena, f->head);
+	st = store->ops->record_get(store, f->visit, head, f->keep, f->head);
 	if (st != ST_OK || !series_head(f->head, &f->rule, &followed))
 		return st == ST_NOT_FOUND ? ST_OK : st;
 	if (!followed && field_of(f->head, "recurrence")->tag != VALUE_NULL)
@@ -450,19 +462,41 @@ static enum status follow(struct follow *f, const struct id *head, const struct 
 	return st == ST_OK ? plan_wanted(f) : st;
 }
 
+/* No room is left for another one, however small. */
+static bool is_full(const struct series_room *room)
+{
+	return room != NULL && room->left == 0;
+}
+
+static void use_room(struct series_room *room, const struct follow *f)
+{
+	const size_t used = 1 + f->writes + f->looks / SERIES_LOOKS;
+
+	if (room != NULL)
+		room->left -= used < room->left ? used : room->left;
+}
+
 enum status series_follow(struct intake *in, const struct id *head, const struct id *by)
 {
 	struct follow f = { .in = *in, .visit = visits(in->schema) };
-	struct arena arena;
+	struct arena keep, one;
 	enum status st;
 
 	if (f.visit == NULL)
 		return ST_OK;
-	arena_init(&arena, TRIAL_ARENA_MAX);
-	f.in.arena = &arena;
-	f.zone = series_zone(in->store, &arena);
+	if (is_full(in->series_room)) {
+		in->series_room->more = true;
+		return renewal_leave(in->store, head, by);
+	}
+	arena_init(&keep, TRIAL_ARENA_MAX);
+	arena_init(&one, SERIES_VISIT_ARENA_MAX);
+	f.keep = &keep;
+	f.in.arena = &one;
+	f.zone = series_zone(in->store, &keep);
 	st = follow(&f, head, by);
-	arena_close(&arena);
+	use_room(in->series_room, &f);
+	arena_close(&one);
+	arena_close(&keep);
 	return st;
 }
 

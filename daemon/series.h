@@ -22,6 +22,16 @@
 #include "daemon/trial.h"
 
 #define SERIES_HORIZON_DAYS 60
+/* A transaction that tablets wait for begins no further series once it wrote so many visits of them. SERIES_LOOKS
+ * that were only read count as one. */
+#define SERIES_ROOM 250
+#define SERIES_LOOKS 32
+
+/* What a transaction may still do for series. */
+struct series_room {
+	size_t left; /* SERIES_ROOM at first */
+	bool more;   /* series were left to renewal.h, which is to be woken */
+};
 
 /* The visit of a series on a day ("2026-11-23"). */
 void series_visit_id(const struct id *series, const char *date, struct id *out);
@@ -36,7 +46,7 @@ const char *series_zone(struct store *store, struct arena *arena);
 void series_local(const struct env *env, const char *zone, int64_t ms, int64_t *day_out, int *minute_out);
 
 /* Bring the series of this first visit in line with its rule. by: who acts; NULL = whoever set the rule. A visit that
- * begins no series: nothing is done. */
+ * begins no series: nothing is done. Without room (in->series_room) it is left to the renewal (renewal.h). */
 enum status series_follow(struct intake *in, const struct id *head, const struct id *by) MUST_CHECK;
 
 /* The first visits of all series; in the arena. Inside a transaction. */

@@ -37,7 +37,7 @@ struct renewing {
 	struct writer_thread *writer;
 	const struct env *env;
 	bool more;           /* the writer's thread alone */
-	int64_t due_ms;      /* boot clock; the writer's thread's while `going` */
+	atomic_llong due_ms; /* boot clock */
 	atomic_bool going;
 };
 
@@ -251,11 +251,20 @@ static void renew_if_due(struct serving *s)
 	struct renewing *r = &s->renewing;
 	const int64_t now_ms = s->options->env->boot_ms(s->options->env->ctx);
 
-	if (atomic_load(&r->going) || now_ms < r->due_ms)
+	if (now_ms < r->due_ms || atomic_exchange(&r->going, true))
 		return;
 	r->due_ms = now_ms + RENEW_EVERY_MS;
-	atomic_store(&r->going, true);
+	r->renewal.all = true;
 	writer_submit(r->writer, &r->job);
+}
+
+/* A batch left some: on the writer's thread. Where a job is on its way it finds them. */
+static void renew_left(void *ctx)
+{
+	struct renewing *r = ctx;
+
+	if (!atomic_exchange(&r->going, true))
+		writer_submit(r->writer, &r->job);
 }
 
 static void renew_init(struct serving *s)
@@ -266,6 +275,8 @@ static void renew_init(struct serving *s)
 	r->writer = &s->writer;
 	r->env = s->options->env;
 	r->job = (struct writer_job){ .work = renew_work, .done = renew_done, .ctx = r };
+	s->centre.renew = renew_left;
+	s->centre.renew_ctx = r;
 }
 
 static void wait_for_signal(struct serving *s)

@@ -75,8 +75,8 @@ def _(world):
 @promise("what the demo shows of the centre is what the printed command answers to anybody afterwards")
 def _(world):
     out, folder, _ = play(world, world.folder / "nowhere")
-    for command in ("doorstepd history note/$NOTE", "doorstepd show plan/$PLAN", "doorstep verify --home ana",
-                    "doorstepd history task/$TASK | tail -10"):
+    for command in ("doorstepd history medication/$MEDICATION | tail -12", "doorstepd show plan/$PLAN",
+                    "doorstep verify --home ana", "doorstepd history task/$TASK | tail -10"):
         assert f"$ {command}\n" in out, command
         assert words(again(world, folder, command)) in words(out), command
 

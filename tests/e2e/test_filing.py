@@ -253,5 +253,33 @@ def _(world):
     assert "not closed" in agency.centre.failure("patient", "reopen", "--patient", agency.zoe)["what"]
 
 
+@promise("nobody has died on a day to come: the date is refused, closing or preview, and nothing is closed")
+def _(world):
+    agency = Agency(world)
+    later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)).date().isoformat()
+    for more in ((), ("--preview",)):
+        words = ("patient", "close", "--patient", agency.zoe, "--reason", "Died", "--died", later, *more)
+        said = agency.centre.failure(*words)
+        assert said == {"what": "The day given with --died is still to come.", "safe": "Nothing was changed.",
+                        "next": "Give the day of the death, as 2026-11-23; no later than today."}, said
+    words = ("patient", "close", "--patient", agency.zoe, "--reason", "Died", "--died", "-")
+    assert "still to come" in agency.centre.failure(*words, text=later)["what"]
+    assert agency.at_centre(f"patient/{agency.zoe}")["status"] == "active"
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    agency.centre("patient", "close", "--patient", agency.zoe, "--reason", "Died", "--died", today)
+    assert agency.at_centre(f"patient/{agency.zoe}")["deceased_date"] == today
+
+
+@promise("closing what is closed and opening what is open say what to do, and send nobody to their supervisor")
+def _(world):
+    agency = Agency(world)
+    opened = agency.centre.failure("patient", "reopen", "--patient", agency.zoe)
+    agency.centre("patient", "close", "--patient", agency.zoe, "--reason", "Moved")
+    closed = agency.centre.failure("patient", "close", "--patient", agency.zoe, "--reason", "Moved")
+    for said in (opened, closed):
+        assert said["safe"] == "Nothing was changed." and "supervisor" not in said["next"], said
+    assert "doorstepd patient reopen" in closed["next"] and "Nothing is left to do" in opened["next"]
+
+
 if __name__ == "__main__":
     run_all()

@@ -137,6 +137,103 @@ def _(world):
     assert "held reuse" in agency.ana.failure("restore-value", returned["n"])["next"]
 
 
+# --- decisions that did not decide
+
+
+def conflict_of(tablet, record):
+    """The one open conflict of a record, as the tablet has it."""
+    (conflict,) = [one["id"] for one in tablet.json("conflicts") if one["record"] == record]
+    return conflict
+
+
+def decide_unseen(agency):
+    """Ana decides a conflict about a dose that Ben has changed again meanwhile. Returns medication, conflict, what sync said."""
+    medication = fight(agency)
+    agency.exchange()
+    conflict = conflict_of(agency.ana, medication)
+    edit(agency.ben, "UPDATE medication SET dose='900' WHERE id=?", medication)
+    agency.ben("sync")
+    agency.ana("decide", conflict, "--keep", "2")
+    return medication, conflict, agency.ana("sync").out
+
+
+@promise("a decision that had not seen what changed is told so: the conflict is open, with the decision among the candidates")
+def _(world):
+    agency = Agency(world)
+    medication, conflict, said = decide_unseen(agency)
+    assert "decided nothing: something had changed" in said and "doorstep outcomes" in said, said
+    assert "they stand at the centre as you wrote them" not in said, said
+    agency.ana("sync")
+    assert agency.ana.json("status")["outcomes_new"] == "2"  # with the dose that she lost
+    told = newest(agency.ana)
+    assert (told["record"], told["next"], told["new"]) == (conflict, "doorstep conflicts", True), told
+    assert told["what"].startswith("Your decision about ") and "had not seen" in told["what"], told
+    assert told["what"].endswith("the conflict is still open, with your decision among the candidates."), told
+    assert agency.at_centre("medication", medication)["dose"] == "900"
+    refused = agency.ana.failure("restore-value", told["n"])
+    assert "decision" in refused["what"] and "doorstep conflicts" in refused["next"], refused
+    agency.ana("decide", conflict, "--value", "dose=950")
+    said = agency.ana("sync").out
+    assert "they stand at the centre as you wrote them" in said and "decided nothing" not in said, said
+    assert newest(agency.ana)["what"] == "Received"
+
+
+@promise("a decision that had not seen what changed names who has decided since, and what stands")
+def _(world):
+    agency = Agency(world)
+    medication, conflict, _ = decide_unseen(agency)
+    agency.centre("decide", conflict, "--value", "dose=925", "--as", "sue")
+    agency.exchange()
+    told = newest(agency.ana)
+    assert (told["by"], told["next"]) == ("Sue Lind", f"doorstep show medication/{medication}"), told
+    assert "decided since, by Sue Lind. What stands: " in told["what"] and "Dose: 925" in told["what"], told
+
+
+@promise("a decision that came after another's names who decided, what stands and the record; it can't be restored")
+def _(world):
+    agency = Agency(world)
+    medication = fight(agency)
+    agency.exchange()
+    conflict = conflict_of(agency.ana, medication)
+    agency.ana("decide", conflict, "--keep", "2")
+    agency.ben("decide", conflict, "--keep", "1")
+    agency.ana("sync")
+    said = agency.ben("sync").out
+    assert "the conflict had been decided already" in said and "superseded" not in said, said
+    told = newest(agency.ben)
+    assert (told["outcome"], told["record"], told["by"], told["new"]) == ("superseded", conflict, "Ana", True), told
+    assert "decided already, by Ana" in told["what"] and "Dose: 1000" in told["what"], told
+    assert told["next"] == f"doorstep show medication/{medication}", told
+    said = agency.ben("outcomes").out
+    assert "restore-value" not in said and "{" not in said, said
+    for more in ((), ("--group", "decision")):
+        refused = agency.ben.failure("restore-value", told["n"], *more)
+        assert f"doorstep set medication/{medication}" in refused["next"], refused
+    assert agency.ben.json("status")["pending"] == "0"
+    agency.exchange()
+    assert agency.everywhere("medication", medication, "dose") == ["1000"] * 3
+
+
+@promise("words that were merged say whose record it is, and where a conflict is open about them")
+def _(world):
+    agency = Agency(world)
+    note = agency.ana.json("note", "add", "--patient", agency.patient, text="Walks with a stick. Takes 5 mg. Sleeps well.")["id"]
+    agency.exchange()
+    agency.ben("note", "edit", note, text="Walks with a stick. Takes 10 mg. Sleeps well.")
+    agency.ana("note", "edit", note, text="Walks with a stick. Takes 20 mg. Sleeps well. Her son calls.")
+    agency.ben("sync")
+    agency.ana("sync")
+    told = newest(agency.ana)
+    assert (told["record"], told["patient"], told["patient_name"]) == (note, agency.patient, "Zoë Müller"), told
+    assert told["outcome"] == "merged" and told["what"].startswith("Merged with others’ words: "), told
+    assert "; a conflict is open about " in told["what"] and told["next"] == "doorstep conflicts", told
+    assert f"Zoë Müller, note/{note}" in agency.ana("outcomes").out
+    agency.ana("decide", conflict_of(agency.ana, note), "--keep", "other")
+    agency.ana("sync")
+    (told,) = [row for row in agency.ana.json("outcomes") if row["n"] == told["n"]]
+    assert "conflict" not in told["what"] and told["next"] is None, told
+
+
 # --- taking a value back
 
 

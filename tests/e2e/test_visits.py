@@ -38,7 +38,12 @@ class Agency:
         return {row["planned_from"]: row["status"] for row in rows}
 
     def planned(self):
-        return sorted(when for when, status in self.visits().items() if status == "planned")
+        """When visits are planned; a time stands twice where two are."""
+        rows = self.centre.json("visit", "list", "--patient", self.patient)
+        return sorted(row["planned_from"] for row in rows if row["status"] == "planned")
+
+    def planned_on_tablet(self):
+        return sorted(row["planned_from"] for row in self.ana.json("visit", "list", "--all") if row["status"] == "planned")
 
     def visit_on(self, date):
         (row,) = [row for row in self.centre.json("visit", "list", "--from", date, "--to", date) if row["status"] == "planned"]
@@ -241,6 +246,95 @@ def _(world):
     agency.ana("sync")
     assert agency.planned() == [utc(1), utc(1, "12:00"), utc(8)]
     assert {when for when, status in agency.on_tablet().items() if status == "planned"} == set(agency.planned())
+
+
+@promise("a later visit that somebody moved singly goes along as it stands when the series is moved: one visit a date, and said so")
+def _(world):
+    agency = Agency(world)
+    agency.plan(at(1), "--every", "week", "--times", "6")
+    agency.ana("sync")
+    alone, gone = agency.visit_on(day(22)), agency.visit_on(day(29))
+    agency.centre("visit", "move", alone, "--at", at(23, "10:00"))
+    agency.ana("visit", "cancel", gone, "--reason", "Holiday")
+    agency.ana("sync")
+    head = agency.visit_on(day(15))
+    said = agency.centre("visit", "move", head, "--at", at(16, "14:00"), "--following", "--as", "sue").out
+    assert "1 later visit that somebody had changed singly stays as it is" in said and f"visit/{alone}" in said, said
+    assert "1 date whose visit had been cancelled or had begun" in said, said
+    expected = [utc(1), utc(8), utc(16, "14:00"), utc(23, "10:00"), utc(37, "14:00")]
+    assert agency.planned() == expected
+    agency.centre.stop()
+    agency.centre.start()
+    agency.ana("sync")
+    assert agency.planned() == expected == agency.planned_on_tablet()
+    # It is of the new series, whatever becomes of that.
+    assert (agency.shown(alone)["series"], agency.shown(alone)["series_date"]) == (head, day(23))
+    moved = agency.centre.json("visit", "move", head, "--at", at(17, "15:00"), "--following")
+    assert moved["kept"] == [alone], moved
+    assert agency.planned() == [*expected[:2], utc(17, "15:00"), utc(23, "10:00"), utc(38, "15:00")]
+    assert agency.centre.json("visit", "cancel", head, "--reason", "x", "--following")["following"] == "2"
+    assert agency.planned() == expected[:2]
+    agency.centre("verify")
+
+
+@promise("a date past what is planned so far is not planned beside a visit that goes along with its series")
+def _(world):
+    agency = Agency(world)
+    agency.plan(at(3), "--every", "week")
+    alone = agency.visit_on(day(59))
+    agency.centre("visit", "move", alone, "--at", at(58))
+    agency.centre("visit", "move", agency.visit_on(day(10)), "--at", at(14), "--following")
+    assert agency.shown(alone)["series_date"] == day(63)
+    assert agency.planned()[-1] == utc(58)
+    with agency.centre.reading() as read:
+        assert read("SELECT count(*) FROM visit WHERE series_date=?", day(63)) == [(2,)]
+
+
+@promise("cancelling what follows cancels visits that were moved singly too, on both ends, and says how many")
+def _(world):
+    agency = Agency(world)
+    agency.plan(at(1), "--every", "week", "--times", "5")
+    agency.centre("visit", "move", agency.visit_on(day(22)), "--at", at(14, "12:00"))
+    said = agency.centre("visit", "cancel", agency.visit_on(day(15)), "--reason", "Moved away", "--following").out
+    assert "So are 2 planned visits of its series that follow" in said and "1 of them had been moved singly" in said, said
+    assert agency.planned() == [utc(1), utc(8)]
+    agency.plan(at(1, "12:00"), "--every", "week", "--times", "4")
+    agency.ana("sync")
+    rows = {row["planned_from"]: row["id"] for row in agency.ana.json("visit", "list")}
+    agency.ana("visit", "move", rows[utc(22, "12:00")], "--at", at(7, "09:00"))
+    agency.ana("sync")
+    said = agency.ana("visit", "cancel", rows[utc(8, "12:00")], "--reason", "Better", "--following").out
+    assert "So are 2 planned visits of its series that follow" in said, said
+    left = [utc(1), utc(1, "12:00"), utc(8)]
+    assert agency.planned_on_tablet() == left
+    agency.ana("sync")
+    assert agency.planned() == left == agency.planned_on_tablet()
+    assert agency.shown(rows[utc(22, "12:00")])["status_reason"] == "Better"
+    assert agency.ana.json("held") == []
+
+
+@promise("a visit that was cancelled is not cancelled again: both ends say that it was before, and that nothing changed")
+def _(world):
+    agency = Agency(world)
+    visit = agency.plan(at(2))["id"]
+    agency.centre("visit", "cancel", visit, "--reason", "In hospital")
+    agency.ana("sync")
+    for program in (agency.centre, agency.ana):
+        said = program.failure("visit", "cancel", visit, "--reason", "Again")
+        assert said["what"] == "This visit was cancelled before." and said["safe"] == "Nothing was changed.", said
+        assert said["next"].startswith("It stays so"), said
+    assert agency.shown(visit)["status_reason"] == "In hospital"
+    said = agency.centre.failure("visit", "plan", "--patient", agency.patient, code=2)["what"]
+    assert said == "The patient, the care manager or the time is missing.", said
+
+
+@promise("a tablet that moved a visit says for when it is planned now")
+def _(world):
+    agency = Agency(world)
+    visit = agency.plan(at(2), "--minutes", "30")["id"]
+    agency.ana("sync")
+    said = agency.ana("visit", "move", visit, "--at", at(3, "10:15")).out
+    assert f"It is planned for {day(3)} 10:15" in said, said
 
 
 @promise("a centre that serves fills by itself what is missing of a series")

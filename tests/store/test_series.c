@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/moment.h"
+#include "daemon/renewal.h"
 #include "daemon/series.h"
 #include "tests/support/scene.h"
 
@@ -422,6 +423,111 @@ static void every_first_visit_is_found_and_no_other(void **state)
 	assert_true(id_equal(&found[0], &head));
 }
 
+/* --- many, large and old --- */
+
+/* Visits of a person's own that name a series, each with about as much as may stand in one. */
+static void name_series(struct scene *s, const struct id *head, size_t count)
+{
+	char words[1001], people[4000];
+	size_t at = 0;
+
+	memset(words, 'x', sizeof words - 1);
+	words[sizeof words - 1] = '\0';
+	for (int i = 0; i < 60; i++)
+		at += (size_t)snprintf(people + at, sizeof people - at, "%s\"%04d%050d\"", i > 0 ? "," : "[", i, 0);
+	(void)snprintf(people + at, sizeof people - at, "]");
+	for (size_t i = 0; i < count; i++) {
+		const struct id id = agency_id(&s->a);
+		struct change *change = agency_change(&s->a, "visit", &id, &s->patient);
+
+		agency_set_int(change, "planned_from", moment("2026-01-04T08:00:00Z"));
+		agency_set(change, "status", "planned");
+		agency_set_id(&s->a, change, "series", head);
+		agency_set(change, "series_date", "2026-01-04");
+		agency_set(change, "participants", people);
+		agency_set(change, "edits", people);
+		agency_set(change, "purpose", words);
+		agency_set(change, "place", words);
+		assert_accepted(scene_ann(s, change));
+		arena_reset(&s->a.arena);
+	}
+}
+
+static void visits_that_name_a_series_keep_no_rule_from_changing_however_many(void **state)
+{
+	struct scene *s = *state;
+	const struct id head = series(s, "2026-01-02T08:30:00Z", "FREQ=WEEKLY");
+
+	name_series(s, &head, 1100);
+	set_rule(s, &head, NULL);
+	assert_status(s, &head, "2026-01-09", "cancelled");
+	assert_status(s, &head, "2026-02-27", "cancelled");
+}
+
+static void a_rule_that_began_long_ago_plans_the_days_to_come(void **state)
+{
+	struct scene *s = *state;
+	const struct id head = series(s, "0002-02-04T08:30:00Z", "FREQ=DAILY");
+
+	assert_status(s, &head, "2025-12-31", NULL);
+	assert_status(s, &head, "2026-01-01", "planned");
+	assert_status(s, &head, "2026-03-02", "planned");
+	assert_tally(s, 62, 0);
+}
+
+/* --- room --- */
+
+/* The agency's store as a centre has it, for the renewal. */
+static bool renew(struct scene *s, struct renewal *renewal)
+{
+	struct centre centre = { .store = s->a.store, .schema = s->a.schema, .env = &s->a.env, .key = s->a.key };
+	bool more = true;
+
+	assert_int_equal(chain_end(&s->a.chain, &s->a.key), ST_OK);
+	assert_int_equal(s->a.store->ops->commit(s->a.store), ST_OK);
+	chain_close(&s->a.chain);
+	assert_int_equal(renewal_step(renewal, &centre, &more), ST_OK);
+	assert_int_equal(s->a.store->ops->begin_write(s->a.store), ST_OK);
+	assert_int_equal(chain_begin(&s->a.chain, s->a.store), ST_OK);
+	return more;
+}
+
+static void a_transaction_without_room_leaves_series_to_the_renewal(void **state)
+{
+	struct scene *s = *state;
+	struct series_room room = { .left = SERIES_ROOM };
+	struct renewal renewal;
+	struct id heads[12];
+	uint64_t seq;
+	int steps = 1;
+
+	renewal_init(&renewal);
+	s->a.in.series_room = &room;
+	for (size_t i = 0; i < 12; i++)
+		heads[i] = series(s, "2026-01-02T08:30:00Z", "FREQ=DAILY");
+	/* Each is 60 changes, and looks beside: four take the room, and the fourth is not broken off. */
+	assert_tally(s, 12 + 4 * 59, 0);
+	assert_true(room.more);
+	set_rule(s, &heads[11], "FREQ=DAILY;INTERVAL=2");
+	set_rule(s, &heads[0], NULL);
+	assert_status(s, &heads[0], "2026-01-05", "planned");
+	s->a.in.series_room = NULL;
+	while (renew(s, &renewal))
+		steps++;
+	assert_true(steps >= 2);
+	assert_status(s, &heads[0], "2026-01-05", "cancelled");
+	assert_status(s, &heads[10], "2026-03-02", "planned");
+	assert_tally(s, 12 + 10 * 59 + 29, 59);
+	/* Nothing is left, and nothing is planned twice. */
+	seq = s->a.chain.seq;
+	assert_false(renew(s, &renewal));
+	renewal.all = true;
+	while (renew(s, &renewal))
+		;
+	assert_int_equal(s->a.chain.seq, seq);
+	renewal_close(&renewal);
+}
+
 int main(void)
 {
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
@@ -441,6 +547,9 @@ int main(void)
 		SCENE_TEST(a_closed_patients_series_stops_and_goes_on_when_reopened),
 		SCENE_TEST(a_deleted_first_visit_ends_its_series),
 		SCENE_TEST(every_first_visit_is_found_and_no_other),
+		SCENE_TEST(visits_that_name_a_series_keep_no_rule_from_changing_however_many),
+		SCENE_TEST(a_rule_that_began_long_ago_plans_the_days_to_come),
+		SCENE_TEST(a_transaction_without_room_leaves_series_to_the_renewal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "proto/brief.h"
+#include "proto/change.h"
 #include "proto/limits.h"
 #include "tests/support/world.h"
 
@@ -179,6 +181,72 @@ static void nothing_is_told_of_a_patient_who_left_the_caseload(void **state)
 	end(f);
 }
 
+/* The tablet's next change, as somebody would make it who guesses that the notes of this item end in these words: a brief
+ * that leaves out the text before them, from what stood at this sequence. The running digest is the one of that guess. */
+static bool guess(struct fixture *f, const struct id *item, uint64_t seq, const char *before, const char *after)
+{
+	const struct kind *kind = schema_kind(&f->schema, "item", 4);
+	const int notes = kind_field(kind, "notes", 5);
+	struct change *change = calloc(1, sizeof *change);
+	struct store *store = f->w.centre.store;
+	struct request_change one = { 0 };
+	struct bytes base[256] = { 0 };
+	struct buf body, brief;
+	struct device device;
+	struct digest digest;
+	bool known;
+
+	assert_non_null(change);
+	buf_init(&body, LIMIT_CHANGE_MAX);
+	buf_init(&brief, LIMIT_CHANGE_MAX);
+	assert_int_equal(store->ops->begin_read(store), ST_OK);
+	assert_int_equal(store->ops->device_get(store, f->w.tablets[0].device, &device), ST_OK);
+	store->ops->rollback(store);
+	*change = (struct change){ .kind = kind, .id = *item, .group_count = 1 };
+	change->groups[0] = (struct change_group){ .num = kind->groups[kind->fields[notes].group].num,
+						   .base = { .tag = VERSION_SEQ, .seq = seq } };
+	change->row.values[notes] = value_string(after);
+	change->mask = change_mask(change);
+	base[kind->fields[notes].num] = (struct bytes){ before, strlen(before) };
+	assert_int_equal(change_encode(&body, change), ST_OK);
+	assert_int_equal(brief_encode(&brief, &(struct bytes){ body.data, body.len }, base), ST_OK);
+	assert_null(memmem(brief.data, brief.len, before, strlen(before)));
+	one = (struct request_change){ .n = device.last_n + 1, .brief = { brief.data, brief.len } };
+	change_digest(&digest, body.data, body.len);
+	change_run(&device.run, one.n, &digest);
+	f->request = (struct request){ .changes = &one, .change_count = 1, .expects = true };
+	memcpy(f->request.expected_run, device.run.bytes, sizeof f->request.expected_run);
+	known = is_known(f);
+	buf_close(&body);
+	buf_close(&brief);
+	free(change);
+	return known;
+}
+
+static void a_record_of_ones_own_under_anothers_id_opens_nothing_of_the_other(void **state)
+{
+	struct fixture *f = begin();
+	struct id stranger, item;
+	char id[ID_TEXT_SIZE];
+
+	(void)state;
+	stranger = world_create(&f->w, "patient", NULL, "name", "Eve", NULL);
+	item = world_create(&f->w, "item", &stranger, "title", "walk", "notes", TEXT TEXT, NULL);
+	id_format(&item, id);
+	assert_int_equal(world_sql(&f->w.tablets[0], "INSERT INTO patient(id,name) VALUES('%s','Ida')", id), SQLITE_OK);
+	world_sync(&f->w.tablets[0]);
+	assert_int_equal(world_int(&f->w.tablets[0], "SELECT count(*) FROM ds_caseload WHERE patient='%s'"
+						     " AND state='complete'", id), 1);
+	assert_false(guess(f, &item, (uint64_t)world_int(&f->w.tablets[0], "SELECT seq FROM ds_journal WHERE kind=1"
+									   " AND id='%s'", id), TEXT TEXT, TEXT TEXT "Now."));
+	/* Of a record of one's own the same is known. */
+	id_format(&f->item, id);
+	assert_true(guess(f, &f->item, (uint64_t)world_int(&f->w.tablets[0], "SELECT seq FROM ds_journal WHERE kind=8"
+									     " AND id='%s'", id),
+			  TEXT "Now. " TEXT, TEXT "Now. " TEXT "Later."));
+	end(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_brief_that_comes_again_is_what_came_before),
 		cmocka_unit_test(without_the_right_running_digest_nothing_is_believed),
 		cmocka_unit_test(nothing_is_told_of_a_patient_who_left_the_caseload),
+		cmocka_unit_test(a_record_of_ones_own_under_anothers_id_opens_nothing_of_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,85 @@ static void a_series_ends_with_the_calendar(void **state)
 	assert_false(recurrence_next(&walk, INT64_MAX, &day));
 }
 
+/* --- going on from far away --- */
+
+/* From this day on the walk gives what it gives without a skip. */
+static void assert_skips(const char *text, const char *first, const char *to)
+{
+	const struct recurrence rule = rule_of(text);
+	const int64_t from = day_of(to), last = from + 400;
+	struct recurrence_walk plain, skipping;
+	int64_t a = 0, b = 0;
+	unsigned before = 0;
+	bool more;
+
+	recurrence_begin(&plain, &rule, day_of(first));
+	recurrence_begin(&skipping, &rule, day_of(first));
+	recurrence_skip(&skipping, from);
+	while ((more = recurrence_next(&plain, last, &a)) && a < from)
+		;
+	while (recurrence_next(&skipping, last, &b) && b < from)
+		before++;
+	assert_true(before <= 8);
+	while (more) {
+		assert_int_equal(a, b);
+		more = recurrence_next(&plain, last, &a);
+		assert_int_equal(recurrence_next(&skipping, last, &b), more);
+	}
+}
+
+static void a_walk_that_skips_gives_the_same_days(void **state)
+{
+	static const char *const rules[] = {
+		"FREQ=DAILY", "FREQ=DAILY;INTERVAL=99", "FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=7",
+		"FREQ=WEEKLY;BYDAY=MO,WE,SU", "FREQ=WEEKLY;INTERVAL=3;BYDAY=SU,MO", "FREQ=WEEKLY;INTERVAL=99;BYDAY=TU",
+		"FREQ=MONTHLY", "FREQ=MONTHLY;INTERVAL=5", "FREQ=DAILY;UNTIL=20260110"
+	};
+	static const char *const firsts[] = { "1900-01-31", "1999-12-26", "2024-02-29", "2025-12-29", "2026-03-01" };
+	char to[] = "2026-01-01";
+
+	(void)state;
+	for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++)
+		for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++)
+			for (char d = '1'; d <= '9'; d++) {
+				to[9] = d;
+				assert_skips(rules[r], firsts[f], to);
+			}
+}
+
+static void however_long_ago_it_began_a_walk_that_skips_is_short(void **state)
+{
+	static const char *const rules[] = { "FREQ=DAILY", "FREQ=WEEKLY", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU",
+					     "FREQ=MONTHLY" };
+	struct recurrence_walk walk;
+	int64_t day = 0;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
+		const struct recurrence rule = rule_of(rules[r]);
+		unsigned steps = 0;
+
+		recurrence_begin(&walk, &rule, day_of("0001-02-03"));
+		recurrence_skip(&walk, day_of("2026-01-01"));
+		while (recurrence_next(&walk, day_of("2026-01-31"), &day) && day < day_of("2026-01-01"))
+			steps++;
+		assert_true(steps <= 8);
+	}
+}
+
+static void a_rule_that_ends_by_number_is_one_that_ends_on_its_last_day(void **state)
+{
+	struct recurrence rule = rule_of("FREQ=WEEKLY;BYDAY=MO,TH;COUNT=5");
+
+	(void)state;
+	recurrence_by_day(&rule, day_of("2026-01-05"));
+	assert_int_equal(rule.count, 0);
+	assert_int_equal(rule.until_day, day_of("2026-01-19"));
+	rule = rule_of("FREQ=DAILY;COUNT=1");
+	recurrence_by_day(&rule, day_of("2026-01-05"));
+	assert_int_equal(rule.until_day, day_of("2026-01-05"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +304,9 @@ int main(void)
 		cmocka_unit_test(a_month_without_the_day_is_left_out),
 		cmocka_unit_test(a_series_ends_with_its_last_day_or_its_number_and_the_first_visit_counts),
 		cmocka_unit_test(a_series_ends_with_the_calendar),
+		cmocka_unit_test(a_walk_that_skips_gives_the_same_days),
+		cmocka_unit_test(however_long_ago_it_began_a_walk_that_skips_is_short),
+		cmocka_unit_test(a_rule_that_ends_by_number_is_one_that_ends_on_its_last_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/closing.h"
 #include "common/refile.h"
 
 #define ID "01900000-0000-7000-8000-000000000001"
@@ -160,6 +161,21 @@ static void a_kind_without_such_a_word_is_deleted_and_a_closed_visit_cancelled(v
 	assert_false(refile_is_marked(visit, &row));
 }
 
+static void a_closed_visit_that_began_a_series_ends_it(void **state)
+{
+	const struct kind *visit = kind_of("visit");
+	struct row row = { 0 };
+	uint64_t mask = 0;
+
+	(void)state;
+	set(visit, &row, "recurrence", "FREQ=WEEKLY");
+	row.values[field(visit, "closed_at")] = value_int(1);
+	assert_int_equal(refile_mark(visit, &row, "why", &mask), REFILE_CANCELLED);
+	assert_value(visit, &row, "recurrence", NULL);
+	assert_true(mask == (UINT64_C(1) << field(visit, "status") | UINT64_C(1) << field(visit, "status_reason") |
+			     UINT64_C(1) << field(visit, "recurrence")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +184,7 @@ int main(void)
 		cmocka_unit_test(a_visit_leaves_its_series_and_keeps_its_rule),
 		cmocka_unit_test(the_first_is_marked_in_error_with_the_reason_where_its_kind_can_say_so),
 		cmocka_unit_test(a_kind_without_such_a_word_is_deleted_and_a_closed_visit_cancelled),
+		cmocka_unit_test(a_closed_visit_that_began_a_series_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, open_schema, close_schema);
