@@ -284,3 +284,31 @@ void cmd_put_id(struct cmd *c, struct cmd_draft *draft, const char *field, const
 	if (copy != NULL)
 		cmd_put_value(draft, field, value_string(copy));
 }
+
+enum status cmd_numbers(struct cmd *c, sqlite3_stmt *stmt, size_t limit, uint64_t **out, size_t *count_out)
+{
+	size_t count = 0, room = 0;
+	uint64_t *numbers = NULL;
+	enum status st = ST_OK;
+	bool row = false;
+
+	while (count < limit && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
+		if (count == room) {
+			uint64_t *grown = arena_alloc(&c->arena, (2 * room + 32) * sizeof *grown);
+
+			if (grown == NULL) {
+				st = ST_NOMEM;
+				break;
+			}
+			if (count > 0)
+				memcpy(grown, numbers, count * sizeof *grown);
+			numbers = grown;
+			room = 2 * room + 32;
+		}
+		numbers[count++] = (uint64_t)db_column_int(stmt, 0);
+	}
+	db_done(stmt);
+	*out = numbers;
+	*count_out = count;
+	return st;
+}

@@ -40,6 +40,9 @@ enum status cmd_entry(struct cmd *c, const struct kind *kind, const struct id *i
 /* An option's number in [min, max]; *out stays as it is where the option is not given. */
 enum status cmd_number(struct cmd *c, const char *option, int64_t min, int64_t max, int64_t *out) MUST_CHECK;
 
+/* The numbers in the statement's first column, at most limit, in the arena; ends the statement. */
+enum status cmd_numbers(struct cmd *c, sqlite3_stmt *stmt, size_t limit, uint64_t **out, size_t *count_out) MUST_CHECK;
+
 /* --- drafting a record's fields, then saving them */
 
 struct cmd_draft {

@@ -126,35 +126,14 @@ enum status cmd_decided_tell(struct cmd *c, const struct cmd_decided *decided, s
 static enum status list_numbers(struct cmd *c, uint64_t after_seq, uint64_t **out, size_t *count_out)
 {
 	const struct kind *kind = schema_kind(c->r->schema, "conflict", strlen("conflict"));
-	size_t count = 0, room = 0;
-	uint64_t *numbers = NULL;
 	enum status st = ST_OK;
-	bool row = false;
 	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT n FROM ds_journal WHERE state=2 AND kind=?1 AND seq>?2", &st);
 
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int64(stmt, 1, kind == NULL ? 0 : (int64_t)kind->num);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)after_seq);
-	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
-		if (count == room) {
-			uint64_t *grown = arena_alloc(&c->arena, (2 * room + 8) * sizeof *grown);
-
-			if (grown == NULL) {
-				st = ST_NOMEM;
-				break;
-			}
-			if (count > 0)
-				memcpy(grown, numbers, count * sizeof *grown);
-			numbers = grown;
-			room = 2 * room + 8;
-		}
-		numbers[count++] = (uint64_t)db_column_int(stmt, 0);
-	}
-	db_done(stmt);
-	*out = numbers;
-	*count_out = count;
-	return st;
+	return cmd_numbers(c, stmt, SIZE_MAX, out, count_out);
 }
 
 enum status cmd_decided_count(struct cmd *c, uint64_t after_seq, uint64_t *open_out, uint64_t *late_out)

@@ -354,10 +354,7 @@ static enum status tell_one(struct cmd *c, uint64_t n, int64_t seen, struct tabl
 static enum status list_numbers(struct cmd *c, const struct id *patient, uint64_t **out, size_t *count_out)
 {
 	const size_t limit = command_switch(c->line, "--all") ? ALL : SHOWN;
-	size_t count = 0, room = 0;
-	uint64_t *numbers = NULL;
 	enum status st = ST_OK;
-	bool row = false;
 	sqlite3_stmt *stmt = db_prepare(&c->r->db, "SELECT n FROM ds_journal WHERE ?1 IS NULL OR patient=?1 OR id=?1"
 						   " ORDER BY n DESC", &st);
 
@@ -365,25 +362,7 @@ static enum status list_numbers(struct cmd *c, const struct id *patient, uint64_
 		return st;
 	if (patient != NULL)
 		db_bind_id(stmt, 1, patient);
-	while (count < limit && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
-		if (count == room) {
-			uint64_t *grown = arena_alloc(&c->arena, (2 * room + 32) * sizeof *grown);
-
-			if (grown == NULL) {
-				st = ST_NOMEM;
-				break;
-			}
-			if (count > 0)
-				memcpy(grown, numbers, count * sizeof *grown);
-			numbers = grown;
-			room = 2 * room + 32;
-		}
-		numbers[count++] = (uint64_t)db_column_int(stmt, 0);
-	}
-	db_done(stmt);
-	*out = numbers;
-	*count_out = count;
-	return st;
+	return cmd_numbers(c, stmt, limit, out, count_out);
 }
 
 static enum status outcomes_body(struct cmd *c)

@@ -139,19 +139,6 @@ static enum status write(struct filing *f)
 
 /* --- telling ------------------------------------------------------------------------- */
 
-static const char *marked_as(enum refile_mark mark)
-{
-	switch (mark) {
-	case REFILE_IN_ERROR:
-		return "entered-in-error";
-	case REFILE_CANCELLED:
-		return "cancelled";
-	case REFILE_DELETED:
-		return "deleted";
-	}
-	return "";
-}
-
 static enum status tell_json(const struct filing *f)
 {
 	char text[ID_TEXT_SIZE];
@@ -164,7 +151,7 @@ static enum status tell_json(const struct filing *f)
 	buf_printf(&json, "{\"kind\":\"%s\",\"id\":\"%s\"", f->kind->name, text);
 	cmd_json_number(&json, "version", f->version);
 	cmd_json_text(&json, "travel", "Saved on this tablet");
-	cmd_json_text(&json, "old", marked_as(f->mark));
+	cmd_json_text(&json, "old", refile_mark_name(f->mark));
 	buf_add_str(&json, ",\"left_out\":[");
 	for (size_t i = 0; i < f->kind->field_count; i++) {
 		if ((f->left_out >> i & 1) == 0)
@@ -191,7 +178,7 @@ static void tell(const struct filing *f)
 	if (strcmp(f->kind->name, "note") == 0)
 		printf("It is a draft: read it, then sign it with `doorstep note sign %s`.\n", text);
 	printf("What was filed under the wrong patient, %s/%s, is %s.\n", f->kind->name, f->old.id_text,
-	       f->mark == REFILE_IN_ERROR ? "marked as entered in error" : marked_as(f->mark));
+	       f->mark == REFILE_IN_ERROR ? "marked as entered in error" : refile_mark_name(f->mark));
 	for (size_t i = 0; i < f->kind->field_count; i++)
 		if ((f->left_out >> i & 1) != 0)
 			printf("Left out, since it names a record of the other patient: %s\n", f->kind->fields[i].label);

@@ -105,3 +105,12 @@ enum refile_mark refile_mark(const struct kind *kind, struct row *row, const cha
 	}
 	return error >= 0 ? REFILE_IN_ERROR : REFILE_CANCELLED;
 }
+
+const char *refile_mark_name(enum refile_mark mark)
+{
+	static const char *const NAMES[] = {
+		[REFILE_IN_ERROR] = CLOSING_ERROR, [REFILE_CANCELLED] = "cancelled", [REFILE_DELETED] = "deleted",
+	};
+
+	return NAMES[mark];
+}

@@ -26,8 +26,12 @@ bool refile_is_marked(const struct kind *kind, const struct row *row);
  * named by *left_out; a signed note becomes a draft again. Texts are the first row's. */
 void refile_copy(const struct kind *kind, const struct row *row, struct row *copy_out, uint64_t *left_out);
 
-/* How the first is to be marked (one that began a series of visits loses its rule, which the copy has), and the fields that say so: set in *row, their mask in
- * *mask_out (0 for REFILE_DELETED). reason: without anything of the patient; outlives the row. */
+/* How the first is to be marked (one that began a series of visits loses its rule, which the
+ * copy has), and the fields that say so: set in *row, their mask in *mask_out (0 for
+ * REFILE_DELETED). reason: without anything of the patient; outlives the row. */
 enum refile_mark refile_mark(const struct kind *kind, struct row *row, const char *reason, uint64_t *mask_out);
+
+/* "entered-in-error", "cancelled", "deleted": for JSON. */
+const char *refile_mark_name(enum refile_mark mark);
 
 #endif

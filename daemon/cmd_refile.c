@@ -143,19 +143,6 @@ static enum status refile(struct filing *f, struct centre_act *act)
 
 /* --- telling ----------------------------------------------------------------------------- */
 
-static const char *marked_as(enum refile_mark mark)
-{
-	switch (mark) {
-	case REFILE_IN_ERROR:
-		return "entered-in-error";
-	case REFILE_CANCELLED:
-		return "cancelled";
-	case REFILE_DELETED:
-		return "deleted";
-	}
-	return "";
-}
-
 static void tell_json(const struct filing *f, struct buf *out)
 {
 	const struct kind *kind = f->old->kind;
@@ -164,7 +151,7 @@ static void tell_json(const struct filing *f, struct buf *out)
 	buf_add_str(out, "{");
 	text_json(out, "kind", kind->name);
 	text_json_id(out, "id", &f->copy->id);
-	text_json(out, "old", marked_as(f->mark));
+	text_json(out, "old", refile_mark_name(f->mark));
 	text_json_key(out, "left_out");
 	buf_add_str(out, "[");
 	for (size_t i = 0; i < kind->field_count; i++) {
@@ -194,7 +181,7 @@ static void tell_people(const struct filing *f, struct buf *out)
 	buf_add_str(out, strcmp(kind->name, "note") == 0 ? "\nIt is a draft: its author signs it again.\n" : "\n");
 	buf_add_str(out, "What was filed under the wrong patient, ");
 	text_ref(out, kind, &f->old->id);
-	buf_printf(out, ", is %s.\n", f->mark == REFILE_IN_ERROR ? "marked as entered in error" : marked_as(f->mark));
+	buf_printf(out, ", is %s.\n", f->mark == REFILE_IN_ERROR ? "marked as entered in error" : refile_mark_name(f->mark));
 	for (size_t i = 0; i < kind->field_count; i++)
 		if ((f->left_out >> i & 1) != 0)
 			buf_printf(out, "Left out, since it names a record of the other patient: %s\n",

@@ -176,6 +176,14 @@ static void a_closed_visit_that_began_a_series_ends_it(void **state)
 			     UINT64_C(1) << field(visit, "recurrence")));
 }
 
+static void each_mark_has_the_word_that_programs_read(void **state)
+{
+	(void)state;
+	assert_string_equal(refile_mark_name(REFILE_IN_ERROR), "entered-in-error");
+	assert_string_equal(refile_mark_name(REFILE_CANCELLED), "cancelled");
+	assert_string_equal(refile_mark_name(REFILE_DELETED), "deleted");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +193,7 @@ int main(void)
 		cmocka_unit_test(the_first_is_marked_in_error_with_the_reason_where_its_kind_can_say_so),
 		cmocka_unit_test(a_kind_without_such_a_word_is_deleted_and_a_closed_visit_cancelled),
 		cmocka_unit_test(a_closed_visit_that_began_a_series_ends_it),
+		cmocka_unit_test(each_mark_has_the_word_that_programs_read),
 	};
 
 	return cmocka_run_group_tests(tests, open_schema, close_schema);
