@@ -15,7 +15,7 @@ PYTHON  := /usr/bin/python3
 
 PARTS   := common proto client daemon
 SOURCES ?= $(sort $(wildcard $(PARTS:%=%/*.c)))
-HEADERS := $(sort $(wildcard $(PARTS:%=%/*.h) tests/support/*.h))
+HEADERS := $(sort $(wildcard $(PARTS:%=%/*.h) tests/support/*.h tests/sim/*.h))
 
 # The three rings. Pure: no I/O, no allocation but by what is passed in. Shell: curl, HTTP, threads, signals, files,
 # main. All the rest is the store ring: SQLite, zlib, msgpack, and no clock, randomness, file or socket of its own.
@@ -38,8 +38,10 @@ E2E_TESTS   := $(sort $(wildcard tests/e2e/test_*.py))
 # Programs of their own, for tests and measurements; CLOCK is preloaded into the programs that are measured.
 BENCH       := tests/bench/capture.c tests/bench/load.c tests/bench/visible.c
 CLOCK       := tests/bench/clock.c
-HELPERS     := tests/support/make_replica.c tests/support/make_keys.c $(BENCH)
+HELPERS     := tests/support/make_replica.c tests/support/make_keys.c tests/sim/hunt.c $(BENCH)
 SUPPORT     := $(sort $(filter-out $(HELPERS),$(wildcard tests/support/*.c)))
+# The simulator's own files, which its tests link beside support.
+SIM         := $(sort $(filter-out tests/sim/test_% tests/sim/hunt.c,$(wildcard tests/sim/*.c)))
 C_TESTS     := $(UNIT_TESTS) $(STORE_TESTS) $(SIM_TESTS)
 
 # pkg-config may be missing until the set-up ran: then these are empty, and the targets that set up call make anew.
@@ -143,11 +145,18 @@ $B/doorstep: $(call objects,client/main.c $(filter client/cmd%.c,$(SOURCES))) $B
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
 $B/doorstepd: $(call objects,$(filter common/% proto/% daemon/%,$(SOURCES)))
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LIBS) -o $@
+$B/libsim.a: $(call objects,$(SIM))
+	$(archive)
 # A unit test needs no more than the pure ring.
 $B/tests/unit/%: $B/tests/unit/%.o $B/libsupport.a $B/pure.a
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka -o $@
+$B/tests/sim/%: $B/tests/sim/%.o $B/libsim.a $B/libsupport.a $B/libcore.a
+	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka $(LIBS) -o $@
 $B/tests/%: $B/tests/%.o $B/libsupport.a $B/libcore.a
 	$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) -lcmocka $(LIBS) -o $@
+
+# Under the address sanitizer malloc is the sanitizer's: ours fails by being wrapped (tests/sim/alloc.h).
+$B/tests/sim/test_sweeps: LDFLAGS_asan += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # Git's merge is what ours is held against, in this test alone; nothing else links it.
 $B/tests/sim/test_text_git: LIBS += -lgit2
@@ -198,7 +207,7 @@ demo: setup
 	@DOORSTEP_BUILD='$(abspath $(BUILD))' $(PYTHON) tests/demo/demo.py
 
 # Gates. Each is silent where it has nothing to say.
-EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT) $(HELPERS) $(CLOCK)
+EVERY_C := $(SOURCES) $(C_TESTS) $(SUPPORT) $(SIM) $(HELPERS) $(CLOCK)
 EACH    := xargs -r -P $(JOBS)
 
 includes:

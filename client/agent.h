@@ -1,7 +1,8 @@
 /* agent.h - the syncer: replica, keys and transport joined. Shell.
  *
  * `doorstep sync` uses agent_sync, `doorstep run` agent_run, `doorstep enrol`
- * agent_enrol. When to sync is engine.h's decision, what to send and apply sync.h's.
+ * agent_enrol. When to sync is engine.h's decision, what to send and apply sync.h's, what
+ * follows from how it went exchange.h's.
  *
  * Locks in the tablet's folder (HOME):
  *   lock      one syncer at a time: held from building a request until its answer is
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/exchange.h"
 #include "client/keys.h"
 #include "client/sync.h"
 #include "client/transport.h"
@@ -25,7 +27,6 @@
 
 #define AGENT_LOCK_WAIT_MS 5000
 #define AGENT_POLL_MS 300000
-#define AGENT_WAL_FRAMES 200
 
 struct agent_options {
 	const char *home; /* the tablet's folder */
@@ -46,9 +47,9 @@ struct agent {
 	struct keys keys;
 	struct sync sync;
 	struct transport *transport;
-	struct buf request, answer;
+	struct exchange exchange;
+	struct buf answer;
 	char lock[FILES_PATH_MAX], database[FILES_PATH_MAX], wal[FILES_PATH_MAX];
-	size_t changes_max; /* in one request, where something on the way took no larger one; 0 = no bound */
 	int signals; /* agent_run: readable = told to stop; else -1 */
 };
 
@@ -64,24 +65,19 @@ bool agent_is_open(const struct agent *a);
 
 /* Sums over the exchanges of one sync. */
 struct agent_report {
-	uint64_t exchanges;           /* that were answered */
+	struct exchange_report sums;
 	uint64_t requests, connections;
-	uint64_t bytes_up, bytes_down; /* bodies */
-	uint64_t wire_up, wire_down;   /* over TCP, TLS included; 0 = not known */
-	uint64_t sent;                 /* changes */
-	struct apply_report applied;   /* summed; more: the newest answer said so */
-	uint64_t pending;              /* after it: dirty or waiting for an outcome */
+	uint64_t wire_up, wire_down; /* over TCP, TLS included; 0 = not known */
 	int64_t elapsed_ms;
-	int64_t retry_after_ms;        /* the centre's wish, 0 = none */
-	bool again;                    /* the centre or the tablet has more: exchange again at once */
+	int64_t retry_after_ms;      /* the centre's wish, 0 = none */
 };
 
 /* One exchange under the syncer's lock, added to *report; then the WAL. How it went is noted (standing.h). As agent_sync. */
 enum status agent_exchange(struct agent *a, const struct sync_options *options, int lock_wait_ms,
 			   struct agent_report *report, struct failure *why) MUST_CHECK;
 
-/* Move the WAL into the database where it has AGENT_WAL_FRAMES and nobody else syncs. Not
- * being able to is no failure: the next time will do. */
+/* replica_checkpoint, where it is due and nobody else syncs. Not being able to is no
+ * failure: the next time will do. */
 void agent_checkpoint(struct agent *a);
 
 /* Exchange with the centre until neither has more. rest_ms and budget of options are

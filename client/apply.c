@@ -134,7 +134,7 @@ static enum status set_caseload(struct replica *r, const struct id *patients, si
 
 		if (stmt == NULL)
 			return st;
-		db_bind_id(stmt, 1, &patients[i]);
+		db_bind_id(&r->db, stmt, 1, &patients[i]);
 		(void)sqlite3_bind_text(stmt, 2, state, -1, SQLITE_STATIC);
 		st = db_run(&r->db, stmt);
 	}
@@ -244,10 +244,14 @@ static enum status apply_notice(struct replica *r, const struct answer *answer, 
 /* The centre lacks what a change's brief leaves out: at once again, and whole, until an answer no longer says so. */
 static enum status note_whole(struct replica *r, struct apply_report *report)
 {
-	const bool was = replica_meta_int(r, "send_whole") != 0, is = report->notices[NOTICE_SEND_WHOLE];
+	const bool is = report->notices[NOTICE_SEND_WHOLE];
+	int64_t was = 0;
+	const enum status st = replica_meta_int(r, "send_whole", &was);
 
-	report->more = report->more || (is && !was);
-	return was == is ? ST_OK : replica_meta_set_int(r, "send_whole", is);
+	if (st != ST_OK)
+		return st;
+	report->more = report->more || (is && was == 0);
+	return (was != 0) == is ? ST_OK : replica_meta_set_int(r, "send_whole", is);
 }
 
 static enum status apply_notices(struct replica *r, const struct answer *answer, struct apply_report *report)

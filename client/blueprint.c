@@ -442,20 +442,22 @@ static enum status repair(struct check *c)
 }
 
 /* Is the digest kept under this name the one given? */
-static bool meta_digest_is(struct check *c, const char *key, const struct digest *digest)
+static enum status meta_digest_is(struct check *c, const char *key, const struct digest *digest, bool *out)
 {
 	const void *data = NULL;
 	size_t len = 0;
+	const enum status status = replica_meta_blob(c->r, key, &c->arena, &data, &len);
 
-	return replica_meta_blob(c->r, key, &c->arena, &data, &len) == ST_OK && len == sizeof digest->bytes &&
-	       memcmp(data, digest->bytes, len) == 0;
+	*out = status == ST_OK && len == sizeof digest->bytes && memcmp(data, digest->bytes, len) == 0;
+	return status == ST_NOT_FOUND ? ST_OK : status;
 }
 
 /* Compare what the file holds with what it should. *stands_out: nothing to do. */
 static enum status compare(struct check *c, bool create, bool *stands_out)
 {
 	struct digest file;
-	int64_t version;
+	int64_t version = 0;
+	bool as_left = false, as_planned = false;
 	enum status status = catalogue_read(&c->r->db, &c->arena, &c->file);
 
 	if (status != ST_OK)
@@ -467,7 +469,9 @@ static enum status compare(struct check *c, bool create, bool *stands_out)
 		*stands_out = false;
 		return create ? ST_OK : ST_NOT_FOUND;
 	}
-	version = replica_meta_int(c->r, "schema_version");
+	status = replica_meta_int(c->r, "schema_version", &version);
+	if (status != ST_OK)
+		return status;
 	if (version > c->r->schema->version)
 		return failure_set(c->why, ST_UNKNOWN, "This tablet's database was written by a newer Doorstep.",
 				   "Nothing was changed.", "Install the newer version again.");
@@ -475,10 +479,13 @@ static enum status compare(struct check *c, bool create, bool *stands_out)
 	if (status != ST_OK)
 		return status;
 	c->upgrade = version < c->r->schema->version;
-	c->changed_by_others = !meta_digest_is(c, "schema_hash", &file);
-	status = flag_read(c);
-	*stands_out = !c->upgrade && !c->changed_by_others && !c->flag_left &&
-		      meta_digest_is(c, "blueprint_hash", &c->text);
+	status = meta_digest_is(c, "schema_hash", &file, &as_left);
+	c->changed_by_others = !as_left;
+	if (status == ST_OK)
+		status = flag_read(c);
+	if (status == ST_OK)
+		status = meta_digest_is(c, "blueprint_hash", &c->text, &as_planned);
+	*stands_out = !c->upgrade && !c->changed_by_others && !c->flag_left && as_planned;
 	return status;
 }
 

@@ -104,11 +104,17 @@ enum status clocks_off(struct replica *r, bool *known_out, struct clock_off *out
 
 /* --- a clock that was set ------------------------------------------------------------ */
 
-static struct clock_pair kept_pair(struct replica *r)
+static enum status kept_pair(struct replica *r, struct clock_pair *out)
 {
-	return (struct clock_pair){ .wall_ms = replica_meta_int(r, "clock_wall_ms"),
-				    .boot_ms = replica_meta_int(r, "clock_boot_ms"),
-				    .boot = (uint32_t)replica_meta_int(r, "clock_boot") };
+	int64_t boot = 0;
+	enum status st = replica_meta_int(r, "clock_wall_ms", &out->wall_ms);
+
+	if (st == ST_OK)
+		st = replica_meta_int(r, "clock_boot_ms", &out->boot_ms);
+	if (st == ST_OK)
+		st = replica_meta_int(r, "clock_boot", &boot);
+	out->boot = (uint32_t)boot;
+	return st;
 }
 
 static enum status keep_pair(struct replica *r, const struct clock_pair *now)
@@ -141,12 +147,12 @@ static enum status tell_set(struct replica *r, const struct clock_pair *now, int
 	stmt = db_prepare(&r->db, "DELETE FROM ds_notice WHERE what=?1", &st);
 	if (stmt == NULL)
 		return st;
-	(void)sqlite3_bind_text(stmt, 1, words, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_text(stmt, 1, words, -1, SQLITE_STATIC);
 	st = db_run(&r->db, stmt);
 	stmt = st == ST_OK ? db_prepare(&r->db, "INSERT INTO ds_notice(at_ms,what) VALUES(?2,?1)", &st) : NULL;
 	if (stmt == NULL)
 		return st;
-	(void)sqlite3_bind_text(stmt, 1, words, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_text(stmt, 1, words, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(stmt, 2, now->wall_ms);
 	return db_run(&r->db, stmt);
 }
@@ -169,24 +175,26 @@ static bool was_set(const struct clock_pair *kept, const struct clock_pair *now,
 
 enum status clocks_look(struct replica *r)
 {
-	const struct clock_pair kept = kept_pair(r), now = clocks_pair(r);
+	const struct clock_pair now = clocks_pair(r);
+	struct clock_pair kept = { 0 };
 	int64_t by_ms = 0;
-	enum status st = ST_OK;
+	enum status st = kept_pair(r, &kept);
 
-	assert(sqlite3_get_autocommit(r->db.handle) == 0);
-	if (was_set(&kept, &now, &by_ms))
+	assert(r->db.began);
+	if (st == ST_OK && was_set(&kept, &now, &by_ms))
 		st = note_set(r, &now, by_ms, !clock_same_boot(&kept, &now));
 	return st == ST_OK ? keep_pair(r, &now) : st;
 }
 
 enum status clocks_look_alone(struct replica *r)
 {
-	const struct clock_pair kept = kept_pair(r), now = clocks_pair(r);
+	const struct clock_pair now = clocks_pair(r);
+	struct clock_pair kept = { 0 };
 	int64_t by_ms = 0;
-	enum status st;
+	enum status st = kept_pair(r, &kept);
 
-	if (!was_set(&kept, &now, &by_ms))
-		return ST_OK;
+	if (st != ST_OK || !was_set(&kept, &now, &by_ms))
+		return st;
 	st = db_begin(&r->db);
 	if (st != ST_OK)
 		return st;
@@ -227,7 +235,7 @@ enum status clocks_stamp(struct replica *r, const struct kind *kind, const struc
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int(stmt, 1, kind->num);
-	db_bind_id(stmt, 2, id);
+	db_bind_id(&r->db, stmt, 2, id);
 	(void)sqlite3_bind_int64(stmt, 3, edit);
 	(void)sqlite3_bind_int64(stmt, 4, now.boot_ms);
 	(void)sqlite3_bind_int64(stmt, 5, now.boot);

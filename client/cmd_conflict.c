@@ -67,7 +67,7 @@ static enum status collect(struct cmd *c, const struct kind *kind, const struct 
 		return st;
 	if (kind != NULL) {
 		(void)sqlite3_bind_text(stmt, 1, kind->name, -1, SQLITE_STATIC);
-		db_bind_id(stmt, 2, record);
+		db_bind_id(&c->r->db, stmt, 2, record);
 	}
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		if (count == room) {

@@ -86,7 +86,7 @@ static enum status each_waiting(struct cmd *c, const char *sql, waiting_fn *fn, 
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &c->r->identity.worker);
+	db_bind_id(&c->r->db, stmt, 1, &c->r->identity.worker);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		if (json != NULL && *count > 0)
 			buf_add_byte(json, ',');

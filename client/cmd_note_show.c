@@ -27,7 +27,7 @@ static enum status each_addendum(struct cmd *c, const struct entry *note, addend
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &note->id);
+	db_bind_id(&c->r->db, stmt, 1, &note->id);
 	while (count < BESIDE_MAX && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
 		count += db_column_id(stmt, 0, &ids[count]) ? 1 : 0;
 	db_done(stmt);
@@ -133,7 +133,7 @@ static enum status tell_reviews(struct cmd *c, const struct entry *note)
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &note->id);
+	db_bind_id(&c->r->db, stmt, 1, &note->id);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		const char *verdict = (const char *)sqlite3_column_text(stmt, 0);
 		const char *comment = (const char *)sqlite3_column_text(stmt, 1);
@@ -205,7 +205,7 @@ static enum status reviews_json(struct cmd *c, const struct entry *note, struct 
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &note->id);
+	db_bind_id(&c->r->db, stmt, 1, &note->id);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		buf_printf(json, "%s{\"id\":\"%s\"", separator, (const char *)sqlite3_column_text(stmt, 4));
 		cmd_json_text(json, "verdict", (const char *)sqlite3_column_text(stmt, 0));

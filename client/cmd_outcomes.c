@@ -105,18 +105,21 @@ enum status cmd_outcome_read(struct cmd *c, uint64_t n, struct cmd_outcome *out)
 
 enum status cmd_outcomes_new(struct cmd *c, uint64_t *count_out)
 {
-	enum status st = ST_OK;
+	int64_t seen = 0;
+	enum status st = replica_meta_int(c->r, SEEN, &seen);
 	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&c->r->db,
-					"SELECT count(*) FROM ds_journal AS j WHERE state=2 AND seq>?1 AND json_valid(outcome)"
-					" AND (json_extract(outcome,'$.result') IN ('merged','superseded')"
-					" OR (json_extract(outcome,'$.result')='accepted' AND EXISTS(SELECT 1 FROM conflict AS k,"
-					" json_each(CASE WHEN json_valid(k.candidates) THEN k.candidates ELSE '[]' END) AS one"
-					" WHERE k.id=j.id AND json_extract(one.value,'$.seq')=CAST(j.seq AS TEXT))))", &st);
+	sqlite3_stmt *stmt = NULL;
 
+	if (st != ST_OK)
+		return st;
+	stmt = db_prepare(&c->r->db, "SELECT count(*) FROM ds_journal AS j WHERE state=2 AND seq>?1 AND json_valid(outcome)"
+			  " AND (json_extract(outcome,'$.result') IN ('merged','superseded')"
+			  " OR (json_extract(outcome,'$.result')='accepted' AND EXISTS(SELECT 1 FROM conflict AS k,"
+			  " json_each(CASE WHEN json_valid(k.candidates) THEN k.candidates ELSE '[]' END) AS one"
+			  " WHERE k.id=j.id AND json_extract(one.value,'$.seq')=CAST(j.seq AS TEXT))))", &st);
 	if (stmt == NULL)
 		return st;
-	(void)sqlite3_bind_int64(stmt, 1, replica_meta_int(c->r, SEEN));
+	(void)sqlite3_bind_int64(stmt, 1, seen);
 	st = db_step(&c->r->db, stmt, &row);
 	if (st == ST_OK)
 		*count_out = row ? (uint64_t)db_column_int(stmt, 0) : 0;
@@ -361,21 +364,23 @@ static enum status list_numbers(struct cmd *c, const struct id *patient, uint64_
 	if (stmt == NULL)
 		return st;
 	if (patient != NULL)
-		db_bind_id(stmt, 1, patient);
+		db_bind_id(&c->r->db, stmt, 1, patient);
 	return cmd_numbers(c, stmt, limit, out, count_out);
 }
 
 static enum status outcomes_body(struct cmd *c)
 {
 	const bool one = command_option(c->line, "--patient") != NULL;
-	const int64_t seen = replica_meta_int(c->r, SEEN);
 	struct table *table = NULL;
 	struct id patient = ID_STAFF;
 	uint64_t *numbers = NULL;
-	int64_t newest = seen;
+	int64_t seen = 0, newest;
 	size_t count = 0;
-	enum status st = one ? cmd_patient(c, &patient) : ST_OK;
+	enum status st = replica_meta_int(c->r, SEEN, &seen);
 
+	newest = seen;
+	if (st == ST_OK && one)
+		st = cmd_patient(c, &patient);
 	if (st == ST_OK)
 		st = list_numbers(c, one ? &patient : NULL, &numbers, &count);
 	if (st == ST_OK && c->line->json)

@@ -224,10 +224,10 @@ enum status cmd_list(struct cmd *c, const struct cmd_listing *listing)
 	if (stmt == NULL)
 		return st;
 	if (one)
-		db_bind_id(stmt, 1, &patient);
+		db_bind_id(&c->r->db, stmt, 1, &patient);
 	(void)sqlite3_bind_int(stmt, 2, command_switch(c->line, "--all"));
 	if (sqlite3_bind_parameter_count(stmt) >= 3)
-		db_bind_id(stmt, 3, &c->r->identity.worker);
+		db_bind_id(&c->r->db, stmt, 3, &c->r->identity.worker);
 	table = table_new(c->line, listing->columns, listing->column_count);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
 		if ((st = listing->row(c, kind, table, stmt)) != ST_OK)

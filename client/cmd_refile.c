@@ -67,7 +67,7 @@ static enum status find_naming(struct filing *f, const struct kind *kind, const 
 	stmt = db_prepare(&c->r->db, sql, &st);
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &f->old.id);
+	db_bind_id(&c->r->db, stmt, 1, &f->old.id);
 	while (f->staying_count < STAYING_MAX && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		struct staying *one = &f->staying[f->staying_count++];
 

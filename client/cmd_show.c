@@ -69,7 +69,7 @@ static enum status find_lost(struct cmd *c, const struct entry *entry, struct lo
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int(stmt, 1, entry->kind->num);
-	db_bind_id(stmt, 2, &entry->id);
+	db_bind_id(&c->r->db, stmt, 2, &entry->id);
 	while (count < LOST_MAX && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		st = read_lost(c, entry->kind, stmt, &all[count]);
 		if (st != ST_OK)
@@ -280,7 +280,7 @@ static enum status tell_same(struct cmd *c, const struct entry *patient)
 		return st;
 	if (link != NULL)
 		printf("%-24s patient/%s\n", "The same person as", link);
-	db_bind_id(stmt, 1, &patient->id);
+	db_bind_id(&c->r->db, stmt, 1, &patient->id);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row)
 		printf("%-24s patient/%s, %s\n", "The same person as", (const char *)sqlite3_column_text(stmt, 0),
 		       (const char *)sqlite3_column_text(stmt, 1));
@@ -306,7 +306,7 @@ static enum status tell_records(struct cmd *c, const struct entry *patient)
 		stmt = db_prepare(&c->r->db, sql, &st);
 		if (stmt == NULL)
 			return st;
-		db_bind_id(stmt, 1, &patient->id);
+		db_bind_id(&c->r->db, stmt, 1, &patient->id);
 		st = db_step(&c->r->db, stmt, &row);
 		if (st == ST_OK && db_column_int(stmt, 0) > 0)
 			printf("  %-22s %" PRId64 "\n", kind->label, db_column_int(stmt, 0));

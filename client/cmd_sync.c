@@ -13,19 +13,19 @@ struct undecided {
 static enum status tell_json(const struct agent_report *report, const struct standing *now,
 			     const struct undecided *nothing)
 {
-	const struct apply_report *applied = &report->applied;
+	const struct apply_report *applied = &report->sums.applied;
 	struct buf json;
 	enum status st;
 
 	buf_init(&json, 8192);
 	buf_printf(&json, "{\"requests\":\"%" PRIu64 "\"", report->requests);
-	cmd_json_number(&json, "bytes_up", (int64_t)report->bytes_up);
-	cmd_json_number(&json, "bytes_down", (int64_t)report->bytes_down);
+	cmd_json_number(&json, "bytes_up", (int64_t)report->sums.bytes_up);
+	cmd_json_number(&json, "bytes_down", (int64_t)report->sums.bytes_down);
 	cmd_json_number(&json, "wire_up", (int64_t)report->wire_up);
 	cmd_json_number(&json, "wire_down", (int64_t)report->wire_down);
 	cmd_json_number(&json, "connections", (int64_t)report->connections);
 	cmd_json_number(&json, "elapsed_ms", report->elapsed_ms);
-	cmd_json_number(&json, "sent", (int64_t)report->sent);
+	cmd_json_number(&json, "sent", (int64_t)report->sums.sent);
 	cmd_json_number(&json, "accepted", (int64_t)applied->accepted);
 	cmd_json_number(&json, "merged", (int64_t)applied->merged);
 	cmd_json_number(&json, "superseded", (int64_t)applied->superseded);
@@ -36,7 +36,7 @@ static enum status tell_json(const struct agent_report *report, const struct sta
 	cmd_json_number(&json, "patients_complete", (int64_t)applied->complete);
 	cmd_json_number(&json, "patients_filling", (int64_t)now->filling);
 	cmd_json_number(&json, "patients_let_go", (int64_t)applied->let_go);
-	cmd_json_number(&json, "pending", (int64_t)report->pending);
+	cmd_json_number(&json, "pending", (int64_t)report->sums.pending);
 	buf_add_byte(&json, '}');
 	st = cmd_json(&json);
 	buf_close(&json);
@@ -92,7 +92,7 @@ static void tell_standing(const struct agent_report *report, const struct standi
 		       counts->attention == 1 ? "" : "s", counts->attention == 1 ? "it is" : "they are");
 	if (going > 0)
 		printf("%" PRIu64 " still to be sent. Run `doorstep sync` again.\n", going);
-	else if (report->applied.more)
+	else if (report->sums.applied.more)
 		puts("The centre has more for this tablet. Run `doorstep sync` again.");
 	if (pending == 0 && counts->held == 0)
 		puts("Everything you wrote has reached the centre.");
@@ -101,10 +101,10 @@ static void tell_standing(const struct agent_report *report, const struct standi
 static enum status tell_people(const struct agent_report *report, const struct standing *now,
 			       const struct undecided *nothing)
 {
-	const struct apply_report *applied = &report->applied;
+	const struct apply_report *applied = &report->sums.applied;
 
-	printf("Sent %" PRIu64 " change%s, received %" PRIu64 " record%s.\n", report->sent, report->sent == 1 ? "" : "s",
-	       applied->records, applied->records == 1 ? "" : "s");
+	printf("Sent %" PRIu64 " change%s, received %" PRIu64 " record%s.\n", report->sums.sent,
+	       report->sums.sent == 1 ? "" : "s", applied->records, applied->records == 1 ? "" : "s");
 	tell_changes(applied, nothing);
 	/* Where something moved: how things stand now, not how often an answer said so. */
 	if (applied->complete + applied->filling > 0) {
@@ -113,7 +113,7 @@ static enum status tell_people(const struct agent_report *report, const struct s
 	}
 	tell_count(applied->let_go, "no longer in your caseload: patients");
 	printf("%" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " request%s, %" PRId64 ".%03" PRId64 " s.\n",
-	       report->bytes_up, report->bytes_down, report->requests, report->requests == 1 ? "" : "s",
+	       report->sums.bytes_up, report->sums.bytes_down, report->requests, report->requests == 1 ? "" : "s",
 	       report->elapsed_ms / 1000, report->elapsed_ms % 1000);
 	if (applied->anew || applied->notices[NOTICE_COUNTER])
 		puts("Something did not fit between this tablet and the centre. Run `doorstep status`.");

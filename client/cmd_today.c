@@ -110,7 +110,7 @@ static enum status today_body(struct cmd *c)
 	cmd_day(c, cmd_now(c), &from, &to);
 	(void)sqlite3_bind_int64(stmt, 1, from);
 	(void)sqlite3_bind_int64(stmt, 2, to);
-	db_bind_id(stmt, 3, &c->r->identity.worker);
+	db_bind_id(&c->r->db, stmt, 3, &c->r->identity.worker);
 	(void)sqlite3_bind_int(stmt, 4, command_switch(c->line, "--all"));
 	if (c->line->json)
 		table = table_new(c->line, COLUMNS, COLUMN_COUNT);

@@ -196,9 +196,9 @@ static enum status find_later(struct cmd *c, const struct entry *visit, const st
 
 	if (stmt == NULL || ids == NULL)
 		return stmt == NULL ? st : ST_NOMEM;
-	db_bind_id(stmt, 1, head);
+	db_bind_id(&c->r->db, stmt, 1, head);
 	(void)sqlite3_bind_text(stmt, 2, date, -1, SQLITE_STATIC);
-	db_bind_id(stmt, 3, &visit->id);
+	db_bind_id(&c->r->db, stmt, 3, &visit->id);
 	(void)sqlite3_bind_int(stmt, 4, LATER_MAX);
 	while (count < LATER_MAX && (st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
 		if (!db_column_id(stmt, 0, &ids[count])) {

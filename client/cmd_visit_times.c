@@ -243,8 +243,8 @@ static enum status name_overlaps(struct cmd *c, const struct id *worker, const s
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, worker);
-	db_bind_id(stmt, 2, visit);
+	db_bind_id(&c->r->db, stmt, 1, worker);
+	db_bind_id(&c->r->db, stmt, 2, visit);
 	(void)sqlite3_bind_int64(stmt, 3, span->from);
 	(void)sqlite3_bind_int64(stmt, 4, span->to);
 	while ((st = db_step(&c->r->db, stmt, &row)) == ST_OK && row) {
@@ -275,7 +275,7 @@ static enum status own_span(struct cmd *c, const struct id *visit, struct span *
 	*worker_out = ID_STAFF;
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, visit);
+	db_bind_id(&c->r->db, stmt, 1, visit);
 	st = db_step(&c->r->db, stmt, &row);
 	if (st == ST_OK && row) {
 		(void)db_column_id(stmt, 6, worker_out);

@@ -320,16 +320,16 @@ int doorstep_sync(struct doorstep *d, struct doorstep_sync_report *report, struc
 	if (report != NULL)
 		*report = (struct doorstep_sync_report){
 			.requests = done.requests,
-			.bytes_up = done.bytes_up,
-			.bytes_down = done.bytes_down,
-			.sent = done.sent,
-			.accepted = done.applied.accepted,
-			.merged = done.applied.merged,
-			.superseded = done.applied.superseded,
-			.held = done.applied.held,
-			.returned = done.applied.returned,
-			.records = done.applied.records,
-			.pending = done.pending,
+			.bytes_up = done.sums.bytes_up,
+			.bytes_down = done.sums.bytes_down,
+			.sent = done.sums.sent,
+			.accepted = done.sums.applied.accepted,
+			.merged = done.sums.applied.merged,
+			.superseded = done.sums.applied.superseded,
+			.held = done.sums.applied.held,
+			.returned = done.sums.applied.returned,
+			.records = done.sums.applied.records,
+			.pending = done.sums.pending,
 			.elapsed_ms = done.elapsed_ms,
 		};
 	return finish(error, st, &why);

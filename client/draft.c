@@ -154,7 +154,7 @@ static enum status write_tidied(struct replica *r, const struct key *key, const 
 		stmt = db_prepare(&r->db, buf_str(&sql), &st);
 	if (stmt != NULL) {
 		db_bind_value(stmt, 1, value);
-		db_bind_id(stmt, 2, &key->id);
+		db_bind_id(&r->db, stmt, 2, &key->id);
 		st = db_run(&r->db, stmt);
 	}
 	buf_close(&sql);

@@ -74,7 +74,7 @@ enum status entry_travel(struct replica *r, const struct kind *kind, const struc
 	if (stmt == NULL)
 		return st;
 	(void)sqlite3_bind_int(stmt, 1, kind->num);
-	db_bind_id(stmt, 2, id);
+	db_bind_id(&r->db, stmt, 2, id);
 	st = db_step(&r->db, stmt, &row);
 	if (st == ST_OK)
 		*words_out = words[db_column_int(stmt, 0)];
@@ -138,9 +138,9 @@ enum status entry_next(struct replica *r, const struct kind *kind, const struct 
 	stmt = db_prepare(&r->db, sql, &st);
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, id);
+	db_bind_id(&r->db, stmt, 1, id);
 	if (patient != NULL)
-		db_bind_id(stmt, 2, patient);
+		db_bind_id(&r->db, stmt, 2, patient);
 	st = db_step(&r->db, stmt, found_out);
 	if (st == ST_OK && *found_out && !db_column_id(stmt, 0, id))
 		st = ST_CORRUPT;

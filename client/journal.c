@@ -88,9 +88,9 @@ static enum status write_change(struct replica *r, const struct change *change, 
 	buf_close(&sql);
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &change->id);
+	db_bind_id(&r->db, stmt, 1, &change->id);
 	if (insert && kind_has_patient(kind))
-		db_bind_id(stmt, 2, &change->patient);
+		db_bind_id(&r->db, stmt, 2, &change->patient);
 	(void)kindsql_bind(stmt, 3, kind, &change->row, mask);
 	return db_run(&r->db, stmt);
 }

@@ -92,10 +92,10 @@ static enum status write_row(struct replica *r, const struct news *next, int64_t
 	buf_close(&sql);
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &next->key.id);
+	db_bind_id(&r->db, stmt, 1, &next->key.id);
 	(void)sqlite3_bind_int64(stmt, 2, version);
 	if (insert && kind_has_patient(kind))
-		db_bind_id(stmt, 3, &next->patient);
+		db_bind_id(&r->db, stmt, 3, &next->patient);
 	(void)kindsql_bind(stmt, 4, kind, &next->row, kind->mask_all);
 	return db_run(&r->db, stmt);
 }
@@ -133,19 +133,21 @@ static enum status keep_past(struct replica *r, const struct key *key, const str
 }
 
 /* What a row holds turns into what next holds: past kept, version counted, written.
- * now NULL: there is no row yet and nobody was shown one. */
+ * now NULL: there is no row. One that was here before may still be on somebody's screen. */
 static enum status show(struct replica *r, const struct news *next, const struct row *now, bool insert,
 			const struct tracks *tracks)
 {
 	const struct kind *kind = next->key.kind;
 	int64_t version = 0;
-	enum status st = ST_OK;
+	uint64_t seen = 0;
+	enum status st = now == NULL ? tracks_seen(r, &next->key, GROUP_RECORD, &seen) : ST_OK;
 
 	if (!insert && now != NULL && row_equal(now, &next->row, kind->mask_all))
 		return ST_OK;
-	st = next_version(r, &version);
-	for (int slot = 1; slot < slot_count(kind) && st == ST_OK && now != NULL; slot++)
-		if (!row_equal(now, &next->row, slot_mask(kind, slot)))
+	if (st == ST_OK)
+		st = next_version(r, &version);
+	for (int slot = 1; slot < slot_count(kind) && st == ST_OK; slot++)
+		if (now != NULL ? !row_equal(now, &next->row, slot_mask(kind, slot)) : seen != 0)
 			st = keep_past(r, &next->key, tracks, slot, version);
 	return st == ST_OK ? write_row(r, next, version, insert) : st;
 }
@@ -186,7 +188,7 @@ enum status live_remove(struct replica *r, const struct key *key, const struct i
 	if (stmt == NULL)
 		return st;
 	if (!id_is_zero(patient))
-		db_bind_id(stmt, 3, patient);
+		db_bind_id(&r->db, stmt, 3, patient);
 	return db_run(&r->db, stmt);
 }
 

@@ -372,7 +372,7 @@ static enum status insert_journal(struct replica *r, const struct draft *d, uint
 		return st;
 	(void)sqlite3_bind_int64(stmt, 3, (int64_t)n);
 	(void)sqlite3_bind_int64(stmt, 4, r->identity.device);
-	db_bind_id(stmt, 5, &d->patient);
+	db_bind_id(&r->db, stmt, 5, &d->patient);
 	(void)sqlite3_bind_blob(stmt, 6, body->data, (int)body->len, SQLITE_STATIC);
 	(void)sqlite3_bind_blob(stmt, 7, digest->bytes, DIGEST_SIZE, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(stmt, 8, r->env->wall_ms(r->env->ctx));
@@ -456,17 +456,21 @@ static enum status run_on(struct replica *r, struct arena *arena, uint64_t n, co
 
 static enum status give_number(struct replica *r, struct draft *d, struct buf *body, bool *given_out)
 {
-	const uint64_t n = (uint64_t)replica_meta_int(r, "last_n") + 1;
 	struct digest digest;
 	struct buf brief;
+	int64_t last_n = 0;
+	uint64_t n;
 	bool fits = false;
 	enum status st = encode(d, body, &fits);
 
 	*given_out = false;
+	if (st == ST_OK && !fits)
+		return attend_all(r, d, "too-long");
+	if (st == ST_OK)
+		st = replica_meta_int(r, "last_n", &last_n);
 	if (st != ST_OK)
 		return st;
-	if (!fits)
-		return attend_all(r, d, "too-long");
+	n = (uint64_t)last_n + 1;
 	change_digest(&digest, body->data, body->len);
 	buf_init(&brief, LIMIT_CHANGE_MAX);
 	st = make_brief(d, body, &brief);
@@ -523,7 +527,7 @@ static enum status number_record(struct replica *r, const struct pending *pendin
 	if (st == ST_OK)
 		st = draft_load(r, pending, d);
 	/* Too large to be read, or no row to be found: it stays, and a person sees it. */
-	if (st == ST_NOMEM || st == ST_LIMIT)
+	if ((st == ST_NOMEM && run->arena.full) || st == ST_LIMIT)
 		return attend_all(r, d, "too-long");
 	if (st == ST_NOT_FOUND || st == ST_CORRUPT)
 		return attend_all(r, d, "invalid");

@@ -111,6 +111,12 @@ static enum status read_items(struct replica *r, int64_t rest_ms, struct orderin
 	return st;
 }
 
+/* The status of reading a row to look at it: one that is gone, or too large to go, is nothing to look at. */
+static enum status seen_nothing(enum status st, const struct arena *arena)
+{
+	return st == ST_NOT_FOUND || st == ST_LIMIT || (st == ST_NOMEM && arena->full) ? ST_OK : st;
+}
+
 static enum status is_closed(struct replica *r, const struct key *key, struct arena *arena, bool *closed_out)
 {
 	struct row row;
@@ -120,8 +126,9 @@ static enum status is_closed(struct replica *r, const struct key *key, struct ar
 						: replica_read(r, key->kind, &key->id, arena, &row, &patient, &version);
 
 	*closed_out = st == ST_OK && closing_is_closed(key->kind, &row);
+	st = seen_nothing(st, arena);
 	arena_reset(arena);
-	return st == ST_NOT_FOUND || st == ST_NOMEM || st == ST_LIMIT ? ST_OK : st;
+	return st;
 }
 
 /* What is closed is the last word on a record: there is nothing more to wait for. */
@@ -227,10 +234,10 @@ static enum status find_references(struct ordering *o, const struct item *item, 
 		if (id_parse(row.values[i].text, row.values[i].len, &id) && (found[count] = find_create(o, &id)) != NULL)
 			count++;
 	}
+	st = seen_nothing(st, &o->row);
 	arena_reset(&o->row);
 	*count_out = count;
-	/* A row that is gone refers to nothing, nor does one that is too large to go. */
-	return st == ST_NOT_FOUND || st == ST_NOMEM || st == ST_LIMIT ? ST_OK : st;
+	return st;
 }
 
 static enum status visit(struct ordering *o, struct item *item, int depth)

@@ -86,13 +86,15 @@ enum status prove_load(struct replica *r, struct run *run_out)
 	struct arena arena;
 	const void *data = NULL;
 	size_t len = 0;
+	int64_t n = 0;
 	enum status st = ST_OK;
 
 	*run_out = (struct run){ .n = 0 };
 	arena_init(&arena, 4096);
 	st = replica_meta_blob(r, "proven_run", &arena, &data, &len);
 	if (st == ST_OK && len == DIGEST_SIZE) {
-		run_out->n = (uint64_t)replica_meta_int(r, "proven_n");
+		st = replica_meta_int(r, "proven_n", &n);
+		run_out->n = (uint64_t)n;
 		memcpy(run_out->digest.bytes, data, DIGEST_SIZE);
 	}
 	arena_close(&arena);
@@ -208,9 +210,9 @@ static enum status check_signatures(struct replica *r, const struct receipt *rec
 
 /* Every kept receipt against the journal, oldest claim first, then all the rest of
  * the journal against what was noted when the numbers were given. */
-static enum status check_runs(struct replica *r, const struct receipt *receipts, size_t count, struct failure *why)
+static enum status check_runs(struct replica *r, uint64_t last_n, const struct receipt *receipts, size_t count,
+			      struct failure *why)
 {
-	const uint64_t last_n = (uint64_t)replica_meta_int(r, "last_n");
 	struct run run = { .n = 0 }, noted = { .n = 0 };
 	struct arena arena;
 	const void *data = NULL;
@@ -237,7 +239,9 @@ static enum status check_runs(struct replica *r, const struct receipt *receipts,
 	if (st == ST_OK && len == DIGEST_SIZE)
 		memcpy(noted.digest.bytes, data, DIGEST_SIZE);
 	arena_close(&arena);
-	if (st != ST_OK || !digest_equal(&run.digest, &noted.digest))
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return failure_set(why, st, NULL, NULL, NULL);
+	if (!digest_equal(&run.digest, &noted.digest))
 		return broken_at(why, "The journal is not what this tablet noted, up to number", last_n);
 	return ST_OK;
 }
@@ -246,8 +250,11 @@ static enum status verify(struct replica *r, struct journal_proof *out, struct f
 {
 	struct receipt receipts[RECEIPTS_KEPT];
 	size_t count = 0;
+	int64_t last_n = 0;
 	enum status st = load_receipts(r, receipts, &count);
 
+	if (st == ST_OK)
+		st = replica_meta_int(r, "last_n", &last_n);
 	if (st != ST_OK)
 		return failure_set(why, st, NULL, NULL, NULL);
 	if (count == 0)
@@ -255,10 +262,10 @@ static enum status verify(struct replica *r, struct journal_proof *out, struct f
 				   "Everything you wrote is saved on this tablet.", "Sync once, then verify again.");
 	st = check_signatures(r, receipts, count, why);
 	if (st == ST_OK)
-		st = check_runs(r, receipts, count, why);
+		st = check_runs(r, (uint64_t)last_n, receipts, count, why);
 	if (st == ST_OK)
 		*out = (struct journal_proof){
-			.changes = (uint64_t)replica_meta_int(r, "last_n"),
+			.changes = (uint64_t)last_n,
 			.proven_n = receipts[0].last_n,
 			.receipt_seq = receipts[0].seq,
 			.receipt_counter = (int64_t)receipts[0].counter,

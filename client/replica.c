@@ -9,6 +9,8 @@
 
 #define SQL_MAX 65536
 #define IDENTITY_MAX 4096
+#define WAL_FRAME_BYTES (4096 + 24)
+#define BUSY_MS 5000 /* as db_open sets it */
 
 /* --- ds_meta ----------------------------------------------------------------------------------------------------- */
 
@@ -25,19 +27,19 @@ static sqlite3_stmt *meta_prepare(struct replica *r, const char *sql, const char
 	return stmt;
 }
 
-int64_t replica_meta_int(struct replica *r, const char *key)
+enum status replica_meta_int(struct replica *r, const char *key, int64_t *value_out)
 {
 	enum status status;
 	bool row = false;
-	int64_t value = 0;
 	sqlite3_stmt *stmt = meta_prepare(r, META_GET, key, &status);
 
 	if (stmt == NULL)
-		return 0;
-	if (db_step(&r->db, stmt, &row) == ST_OK && row)
-		value = db_column_int(stmt, 0);
+		return status;
+	status = db_step(&r->db, stmt, &row);
+	if (status == ST_OK)
+		*value_out = row ? db_column_int(stmt, 0) : 0;
 	db_done(stmt);
-	return value;
+	return status;
 }
 
 enum status replica_meta_set_int(struct replica *r, const char *key, int64_t value)
@@ -102,7 +104,6 @@ enum status replica_tell(struct replica *r, const char *what)
 	sqlite3_stmt *stmt = db_prepare(&r->db, "INSERT INTO ds_notice(at_ms,what) SELECT ?1,?2"
 						" WHERE NOT EXISTS(SELECT 1 FROM ds_notice WHERE what=?2)", &status);
 
-	assert(sqlite3_get_autocommit(r->db.handle) == 0);
 	if (stmt == NULL)
 		return status;
 	(void)sqlite3_bind_int64(stmt, 1, r->env->wall_ms(r->env->ctx));
@@ -129,31 +130,19 @@ static const struct identity_part PARTS[] = {
 };
 #define PART_COUNT (sizeof PARTS / sizeof PARTS[0])
 
-/* Not being able to read it is not the same as not being enrolled: who takes it for that enrols anew. */
-static enum status device_read(struct replica *r, uint32_t *device_out)
-{
-	enum status status;
-	bool row = false;
-	sqlite3_stmt *stmt = meta_prepare(r, META_GET, "device", &status);
-
-	if (stmt == NULL)
-		return status;
-	status = db_step(&r->db, stmt, &row);
-	if (status == ST_OK)
-		*device_out = row ? (uint32_t)db_column_int(stmt, 0) : 0;
-	db_done(stmt);
-	return status;
-}
-
 static enum status identity_read(struct replica *r)
 {
 	struct replica_identity identity = { 0 };
 	struct arena arena;
-	enum status status = ST_OK;
+	int64_t device = 0, zone_min = 0;
+	/* Not being able to read it is not the same as not being enrolled: who takes it for that enrols anew. */
+	enum status status = replica_meta_int(r, "device", &device);
 
+	if (status == ST_OK)
+		status = replica_meta_int(r, "zone_min", &zone_min);
+	identity.device = (uint32_t)device;
+	identity.zone_min = (int)zone_min;
 	arena_init(&arena, IDENTITY_MAX);
-	status = device_read(r, &identity.device);
-	identity.zone_min = (int)replica_meta_int(r, "zone_min");
 	for (size_t i = 0; status == ST_OK && i < PART_COUNT; i++) {
 		const void *data = NULL;
 		size_t len = 0, room = PARTS[i].text ? PARTS[i].size - 1 : PARTS[i].size;
@@ -254,7 +243,7 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 	}
 	/* SQLite 3.40 takes its own JSON functions for unsafe in triggers of a schema that isn't trusted. This
 	 * connection has no function of ours that a foreign trigger could call. */
-	status = db_exec(&r->db, "PRAGMA trusted_schema=ON");
+	status = db_setting(&r->db, "PRAGMA trusted_schema=ON");
 	if (status != ST_OK)
 		(void)failure_set(why, status, NULL, NULL, NULL);
 	if (status == ST_OK)
@@ -266,6 +255,17 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 	}
 	if (status != ST_OK)
 		replica_close(r);
+	return status;
+}
+
+enum status replica_open_secured(struct replica *r, const char *path, const struct schema *schema, const struct env *env,
+				 struct failure *why)
+{
+	enum status status = replica_open(r, path, schema, env, false, why);
+	enum status secured = status == ST_OK ? db_secure(&r->db) : ST_OK;
+
+	if (secured != ST_OK)
+		env_log(env, LOG_WARNING, "replica", "not secured", "status=%s", status_name(secured));
 	return status;
 }
 
@@ -284,6 +284,28 @@ enum status replica_check_schema(struct replica *r)
 	enum status status = schema_version(r, &version);
 
 	return status == ST_OK && version != r->schema_seen ? check(r, false, NULL) : status;
+}
+
+/* --- the write-ahead log ------------------------------------------------------------------------------------------ */
+
+bool replica_checkpoint_due(const struct replica *r, int64_t wal_bytes)
+{
+	return r->db.handle != NULL && !r->db.failed && wal_bytes >= (int64_t)REPLICA_WAL_FRAMES * WAL_FRAME_BYTES;
+}
+
+void replica_checkpoint(struct replica *r)
+{
+	sqlite3 *handle = r->db.handle;
+	int code;
+
+	env_crash_point(r->env, "A18 before checkpoint");
+	/* Not to keep anybody waiting: with somebody at work it moves what it can. */
+	(void)sqlite3_busy_timeout(handle, 0);
+	code = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(handle, BUSY_MS);
+	if (code != SQLITE_OK && code != SQLITE_BUSY)
+		(void)db_status(&r->db, code);
+	env_crash_point(r->env, "A18 after checkpoint");
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
@@ -334,7 +356,7 @@ enum status replica_read(struct replica *r, const struct kind *kind, const struc
 
 	if (stmt == NULL)
 		return status;
-	db_bind_id(stmt, 1, id);
+	db_bind_id(&r->db, stmt, 1, id);
 	status = db_step(&r->db, stmt, &row);
 	if (status == ST_OK && !row)
 		status = ST_NOT_FOUND;
@@ -370,13 +392,16 @@ enum status replica_quiet_begin(struct replica *r)
 {
 	enum status status;
 
-	assert(sqlite3_get_autocommit(r->db.handle) == 0);
+	/* After some errors SQLite has ended the transaction by itself. */
+	if (sqlite3_get_autocommit(r->db.handle) != 0)
+		return ST_IO;
 	status = clear_foreign_flag(r);
 	return status == ST_OK ? db_exec(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
 }
 
 enum status replica_quiet_end(struct replica *r)
 {
-	assert(sqlite3_get_autocommit(r->db.handle) == 0);
+	if (sqlite3_get_autocommit(r->db.handle) != 0)
+		return ST_IO;
 	return db_exec(&r->db, "DELETE FROM ds_applying");
 }

@@ -97,14 +97,28 @@ enum status replica_open(struct replica *r, const char *path, const struct schem
 			 const struct env *env, bool create, struct failure *why) MUST_CHECK;
 void replica_close(struct replica *r);
 
+/* As replica_open, for whoever will write much of it: the syncer. What other programs keep open and an fsync failed to
+ * keep is written again first (db_secure); where that can't be done the replica is for reading alone, db.failed
+ * says so, and it is no failure: it is tried again by opening it again. */
+enum status replica_open_secured(struct replica *r, const char *path, const struct schema *schema,
+				 const struct env *env, struct failure *why) MUST_CHECK;
+
 /* Where PRAGMA schema_version has changed since the schema was last checked: compare it with
  * what it should be; restores like replica_open. */
 enum status replica_check_schema(struct replica *r) MUST_CHECK;
 
+/* Would a WAL of this many bytes be moved into the database? From REPLICA_WAL_FRAMES on; never where it is closed or a
+ * disk failed. */
+#define REPLICA_WAL_FRAMES 200
+bool replica_checkpoint_due(const struct replica *r, int64_t wal_bytes);
+/* Move the WAL into the database and cut it to nothing; with somebody at work on it, as much as can be moved. For the
+ * holder of the syncer's lock alone (agent.h). That it could not is no failure: the next time will do. */
+void replica_checkpoint(struct replica *r);
+
 enum status replica_identity_set(struct replica *r, const struct replica_identity *identity) MUST_CHECK;
 
 /* ds_meta. Absent: 0 / ST_NOT_FOUND. Inside or outside a transaction. */
-int64_t replica_meta_int(struct replica *r, const char *key);
+enum status replica_meta_int(struct replica *r, const char *key, int64_t *value_out) MUST_CHECK;
 enum status replica_meta_set_int(struct replica *r, const char *key, int64_t value) MUST_CHECK;
 enum status replica_meta_blob(struct replica *r, const char *key, struct arena *arena,
 			      const void **data_out, size_t *len_out) MUST_CHECK;

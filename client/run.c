@@ -18,7 +18,6 @@
 
 #include "client/clocks.h"
 #include "client/engine.h"
-#include "client/order.h"
 #include "client/watch.h"
 
 /* A WAL is written before its transaction is committed, and nothing tells of the commit: after
@@ -35,15 +34,14 @@ struct runner {
 	struct agent *agent;
 	const struct env *env;
 	struct engine engine;
+	struct look seen;
 	struct watch watch;
 	int signals, timer, lock;
 	sigset_t signals_before;
 	bool blocked;
 	int64_t look_ms, look_step_ms; /* the next look at the replica; ENGINE_NEVER */
 	int64_t links_ms, news_ms;
-	int64_t edit_seen;
 	uint64_t way_out;
-	bool anew; /* the newest exchange took the cursor away */
 };
 
 static int64_t now_of(const struct runner *r)
@@ -51,56 +49,13 @@ static int64_t now_of(const struct runner *r)
 	return r->env->boot_ms(r->env->ctx);
 }
 
-static uint32_t random_of(const struct runner *r)
-{
-	uint32_t value = 0;
-
-	r->env->random(r->env->ctx, &value, sizeof value);
-	return value;
-}
-
 /* --- looking ------------------------------------------------------------------------ */
 
-/* One number of one row; fallback where it can't be read, which the next look mends. */
-static int64_t read_number(struct runner *r, const char *sql, int64_t fallback)
-{
-	struct db *db = &r->agent->replica->db;
-	enum status st = ST_OK;
-	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(db, sql, &st);
-	int64_t value = fallback;
-
-	if (stmt == NULL)
-		return fallback;
-	if (db_step(db, stmt, &row) == ST_OK && row)
-		value = db_column_int(stmt, 0);
-	db_done(stmt);
-	return value;
-}
-
-static void check_schema(struct runner *r)
-{
-	const enum status st = replica_check_schema(r->agent->replica);
-
-	if (st != ST_OK)
-		env_log(r->env, LOG_ERROR, "agent", "schema not checked", "status=%s", status_name(st));
-}
-
-/* Has anybody edited since the last look? What was closed or signed goes at once. */
+/* Has anybody edited since the last look? */
 static void look(struct runner *r, int64_t now_ms)
 {
-	bool closed = false;
-	int64_t edit;
-
 	if (agent_is_open(r->agent)) {
-		check_schema(r);
-		edit = read_number(r, "SELECT coalesce(max(edit_last),0) FROM ds_dirty", 0);
-		if (edit > r->edit_seen) {
-			engine_dirty(&r->engine, now_ms);
-			if (order_closed_since(r->agent->replica, r->edit_seen, &closed) == ST_OK && closed)
-				engine_news(&r->engine, now_ms);
-			r->edit_seen = edit;
-		}
+		exchange_look(&r->seen, r->agent->replica, &r->engine, now_ms);
 		agent_checkpoint(r->agent);
 	}
 	r->look_step_ms *= LOOK_FACTOR;
@@ -143,43 +98,33 @@ static void look_at_clock(struct runner *r)
 
 static void log_result(const struct runner *r, enum status st, const struct agent_report *report)
 {
+	const struct exchange_report *sums = &report->sums;
+
 	if (st == ST_OK)
 		env_log(r->env, LOG_INFO, "agent", "synced",
 			"requests=%" PRIu64 " up=%" PRIu64 " down=%" PRIu64 " sent=%" PRIu64 " records=%" PRIu64
 			" pending=%" PRIu64 " ms=%" PRId64,
-			report->requests, report->bytes_up, report->bytes_down, report->sent, report->applied.records,
-			report->pending, report->elapsed_ms);
+			report->requests, sums->bytes_up, sums->bytes_down, sums->sent, sums->applied.records, sums->pending,
+			report->elapsed_ms);
 	else
 		env_log(r->env, LOG_NOTICE, "agent", "not synced", "status=%s requests=%" PRIu64 " ms=%" PRId64,
 			status_name(st), report->requests, report->elapsed_ms);
 }
 
-/* Many tablets that started together don't ask together: up to a tenth is added. */
-static int64_t next_news_ms(const struct runner *r, int64_t now_ms)
-{
-	const int64_t poll_ms = r->agent->options.poll_ms > 0 ? r->agent->options.poll_ms : AGENT_POLL_MS;
-
-	return now_ms + poll_ms + (int64_t)(random_of(r) % (uint32_t)(poll_ms / 10 + 1));
-}
-
 static void sync_now(struct runner *r, int64_t rest_ms)
 {
 	const struct sync_options options = { .rest_ms = rest_ms };
-	struct engine_result result = { .random = random_of(r) };
+	const struct exchange *x = &r->agent->exchange;
+	const int64_t poll_ms = r->agent->options.poll_ms;
 	struct agent_report report = { 0 };
 	enum status st;
 
 	engine_started(&r->engine, now_of(r));
 	st = agent_exchange(r->agent, &options, 0, &report, NULL);
-	result.ok = st == ST_OK;
-	/* Once, as in agent_sync: a centre that does not fit this tablet would be asked without an end. */
-	result.more = report.again || (report.applied.anew && !r->anew);
-	r->anew = st == ST_OK ? report.applied.anew : r->anew;
-	result.retry_after_ms = report.retry_after_ms;
 	if (st == ST_BUSY && report.requests == 0)
-		result.retry_after_ms = LOCKED_RETRY_MS; /* a `doorstep sync` is at work */
-	engine_done(&r->engine, now_of(r), &result);
-	r->news_ms = next_news_ms(r, now_of(r));
+		report.retry_after_ms = LOCKED_RETRY_MS; /* a `doorstep sync` is at work */
+	exchange_done(x, &r->engine, now_of(r), st, &report.sums, report.retry_after_ms);
+	r->news_ms = now_of(r) + exchange_poll_ms(x, poll_ms > 0 ? poll_ms : AGENT_POLL_MS);
 	log_result(r, st, &report);
 }
 

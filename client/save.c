@@ -129,7 +129,7 @@ static enum status row_version(struct replica *r, const struct kind *kind, const
 	stmt = db_prepare(&r->db, sql, &status);
 	if (stmt == NULL)
 		return status;
-	db_bind_id(stmt, 1, id);
+	db_bind_id(&r->db, stmt, 1, id);
 	status = db_step(&r->db, stmt, &row);
 	if (status == ST_OK && !row)
 		status = ST_NOT_FOUND;
@@ -164,7 +164,7 @@ static sqlite3_stmt *place_prepare(const struct place *place, const char *sql, e
 
 	if (stmt != NULL) {
 		(void)sqlite3_bind_int(stmt, 1, place->kind->num);
-		db_bind_id(stmt, 2, place->id);
+		db_bind_id(&place->r->db, stmt, 2, place->id);
 		(void)sqlite3_bind_int(stmt, 3, place->group);
 		(void)sqlite3_bind_int64(stmt, 4, place->shown);
 	}
@@ -330,7 +330,7 @@ static enum status update_run(struct replica *r, const struct kind *kind, const 
 	if (stmt == NULL)
 		return failure_set(why, status, NULL, NULL, NULL);
 	at = kindsql_bind(stmt, 1, kind, row, mask);
-	db_bind_id(stmt, at, id);
+	db_bind_id(&r->db, stmt, at, id);
 	return write_run(r, stmt, why);
 }
 
@@ -449,9 +449,9 @@ static enum status insert_run(struct replica *r, const struct kind *kind, const 
 	buf_close(&buf);
 	if (stmt == NULL)
 		return failure_set(why, status, NULL, NULL, NULL);
-	db_bind_id(stmt, 1, id);
+	db_bind_id(&r->db, stmt, 1, id);
 	if (with_patient)
-		db_bind_id(stmt, 2, patient);
+		db_bind_id(&r->db, stmt, 2, patient);
 	(void)kindsql_bind(stmt, with_patient ? 3 : 2, kind, row, kind->mask_all);
 	return write_run(r, stmt, why);
 }
@@ -545,7 +545,7 @@ static enum status delete_write(struct replica *r, const struct kind *kind, cons
 		stmt = db_prepare(&r->db, sql, &status);
 	if (stmt == NULL)
 		return failure_set(why, status, NULL, NULL, NULL);
-	db_bind_id(stmt, 1, id);
+	db_bind_id(&r->db, stmt, 1, id);
 	status = write_run(r, stmt, why);
 	if (status != ST_OK)
 		return status;

@@ -87,7 +87,7 @@ static enum status check_conflicts(const struct signature *s)
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &s->id);
+	db_bind_id(&s->r->db, stmt, 1, &s->id);
 	st = db_step(&s->r->db, stmt, &row);
 	if (st == ST_OK && row && db_column_int(stmt, 1) != 0)
 		st = refuse(s, ST_REFUSED, "A conflict on this note is decided here, and the centre has not answered yet.",

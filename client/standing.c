@@ -47,9 +47,12 @@ static enum status read_all(struct replica *r, struct standing *out)
 		st = count(r, "SELECT count(*) FROM ds_caseload WHERE state='filling'", &out->filling);
 	if (st == ST_OK)
 		st = count(r, "SELECT count(*) FROM ds_caseload WHERE state='left'", &out->left);
-	out->last_up_ms = replica_meta_int(r, "last_up_ms");
-	out->last_down_ms = replica_meta_int(r, "last_down_ms");
-	out->failure_ms = replica_meta_int(r, "last_failure_ms");
+	if (st == ST_OK)
+		st = replica_meta_int(r, "last_up_ms", &out->last_up_ms);
+	if (st == ST_OK)
+		st = replica_meta_int(r, "last_down_ms", &out->last_down_ms);
+	if (st == ST_OK)
+		st = replica_meta_int(r, "last_failure_ms", &out->failure_ms);
 	if (st == ST_OK && out->failure_ms != 0)
 		st = read_words(r, "last_failure", out->failure, sizeof out->failure);
 	if (st == ST_OK && out->failure_ms != 0)
@@ -122,7 +125,7 @@ enum status standing_patient(struct replica *r, const struct id *patient, const 
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, patient);
+	db_bind_id(&r->db, stmt, 1, patient);
 	st = db_step(&r->db, stmt, &row);
 	if (st == ST_OK)
 		*state_out = row ? states[db_column_int(stmt, 0)] : "new";

@@ -46,16 +46,17 @@ static enum status collect_changes(struct replica *r, size_t count_max, struct a
 {
 	struct request_change *changes = arena_alloc(arena, LIMIT_CHANGES_MAX * sizeof *changes);
 	size_t total = 0, count = 0;
-	enum status st = ST_OK;
+	int64_t whole = 0;
 	bool row = false;
 	sqlite3_stmt *stmt = NULL;
+	enum status st = changes != NULL ? replica_meta_int(r, "send_whole", &whole) : ST_NOMEM;
 
-	if (changes == NULL)
-		return ST_NOMEM;
+	if (st != ST_OK)
+		return st;
 	stmt = db_prepare(&r->db, "SELECT n,body,CASE WHEN ?1 THEN NULL ELSE brief END FROM ds_journal WHERE state=0 ORDER BY n", &st);
 	if (stmt == NULL)
 		return st;
-	(void)sqlite3_bind_int64(stmt, 1, replica_meta_int(r, "send_whole"));
+	(void)sqlite3_bind_int64(stmt, 1, whole);
 	while (count < count_max && (st = db_step(&r->db, stmt, &row)) == ST_OK && row) {
 		const size_t len = (size_t)sqlite3_column_bytes(stmt, 1), brief_len = (size_t)sqlite3_column_bytes(stmt, 2);
 		const void *body = NULL, *brief = NULL;
@@ -97,14 +98,14 @@ static uint64_t last_in_turn(const struct request_held *held, size_t count, uint
 static enum status collect_held(struct replica *r, struct arena *arena, struct request *request)
 {
 	struct request_held *held = arena_alloc(arena, LIMIT_HELD_MAX * sizeof *held);
-	const int64_t start = replica_meta_int(r, "held_asked");
+	int64_t start = 0;
 	size_t count = 0;
-	enum status st = ST_OK;
 	bool row = false;
 	sqlite3_stmt *stmt = NULL;
+	enum status st = held != NULL ? replica_meta_int(r, "held_asked", &start) : ST_NOMEM;
 
-	if (held == NULL)
-		return ST_NOMEM;
+	if (st != ST_OK)
+		return st;
 	stmt = db_prepare(&r->db, HELD_IN_TURN, &st);
 	if (stmt == NULL)
 		return st;
@@ -385,5 +386,6 @@ enum status sync_take(struct sync *s, const void *answer, size_t len, struct syn
 	if (st != ST_OK)
 		return no_answer(st, why);
 	*report = taken;
+	env_crash_point(s->replica->env, "A12 after ack");
 	return ST_OK;
 }

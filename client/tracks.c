@@ -40,7 +40,7 @@ sqlite3_stmt *key_prepare(struct replica *r, const char *sql, const struct key *
 	if (stmt == NULL)
 		return NULL;
 	(void)sqlite3_bind_int(stmt, 1, key->kind->num);
-	db_bind_id(stmt, 2, &key->id);
+	db_bind_id(&r->db, stmt, 2, &key->id);
 	return stmt;
 }
 

@@ -45,6 +45,7 @@ void arena_reset(struct arena *arena)
 		arena->head->used = 0;
 	}
 	arena->used = 0;
+	arena->full = false;
 }
 
 /* A new block in front, with room for size bytes. */
@@ -70,8 +71,10 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *memory;
 
 	assert(arena->used <= arena->size_max);
-	if (size > arena->size_max - arena->used || size > SIZE_MAX / 2)
+	if (size > arena->size_max - arena->used || size > SIZE_MAX / 2) {
+		arena->full = true;
 		return NULL;
+	}
 	whole = size == 0 ? align : (size + align - 1) / align * align;
 	if (block == NULL || whole > block->size - block->used)
 		block = block_add(arena, whole);

@@ -5,6 +5,7 @@
 #ifndef COMMON_ARENA_H
 #define COMMON_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/status.h"
@@ -13,6 +14,7 @@ struct arena_block;
 struct arena {
 	struct arena_block *head;
 	size_t used, size_max;
+	bool full; /* something was refused because of the ceiling, not for lack of memory */
 };
 
 void arena_init(struct arena *arena, size_t size_max);

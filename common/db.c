@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BUSY_MS 5000
+#define SECURE_BYTES 16384
 #define CACHE_SLOTS_MIN 64
 
 /* The cache is an open hash of statements by the text that SQLite keeps of each; NULL =
@@ -129,6 +130,13 @@ static enum status open_status(struct db *db, int code, bool create)
 	return db_status(db, code);
 }
 
+static enum status rollback_prepare(struct db *db)
+{
+	(void)sqlite3_finalize(db->rollback);
+	db->rollback = NULL;
+	return db_status(db, sqlite3_prepare_v3(db->handle, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &db->rollback, NULL));
+}
+
 enum status db_open(struct db *db, const char *path, const char *vfs, bool create)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -141,6 +149,8 @@ enum status db_open(struct db *db, const char *path, const char *vfs, bool creat
 		flags |= SQLITE_OPEN_CREATE;
 	code = sqlite3_open_v2(path, &db->handle, flags, vfs);
 	status = code == SQLITE_OK ? options_set(db) : open_status(db, code, create);
+	if (status == ST_OK)
+		status = rollback_prepare(db);
 	if (status != ST_OK)
 		db_close(db);
 	return status;
@@ -153,6 +163,7 @@ void db_close(struct db *db)
 	if (db == NULL)
 		return;
 	cache_close(db);
+	(void)sqlite3_finalize(db->rollback);
 	code = sqlite3_close(db->handle);
 	/* A statement that is not of the cache was left open: our bug. */
 	assert(code == SQLITE_OK);
@@ -199,9 +210,24 @@ enum status db_status(struct db *db, int sqlite_code)
 	}
 }
 
+/* After some errors SQLite rolls back by itself: whatever came then would be kept alone. */
+static bool transaction_is_gone(const struct db *db)
+{
+	return db->began && sqlite3_get_autocommit(db->handle) != 0;
+}
+
 enum status db_exec(struct db *db, const char *sql)
 {
+	if (transaction_is_gone(db))
+		return ST_IO;
 	return db_status(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+}
+
+enum status db_setting(struct db *db, const char *pragma)
+{
+	enum status status = db_exec(db, pragma);
+
+	return status == ST_OK ? rollback_prepare(db) : status;
 }
 
 /* Take the statement into the cache, which owns it from now on. */
@@ -228,12 +254,16 @@ sqlite3_stmt *db_prepare(struct db *db, const char *sql, enum status *status_out
 	int code;
 
 	assert(db->handle != NULL && sql != NULL);
-	*status_out = ST_OK;
+	*status_out = transaction_is_gone(db) ? ST_IO : ST_OK;
+	if (*status_out != ST_OK)
+		return NULL;
 	if (db->cache != NULL) {
 		size_t at = cache_slot(db->cache, cache_slots(db->cache_size), sql);
 
 		if (db->cache[at] != NULL) {
 			db_done(db->cache[at]);
+			if (db->unbound == db->cache[at])
+				db->unbound = NULL;
 			return db->cache[at];
 		}
 	}
@@ -260,15 +290,17 @@ void db_done(sqlite3_stmt *stmt)
 	(void)sqlite3_clear_bindings(stmt);
 }
 
-void db_bind_id(sqlite3_stmt *stmt, int at, const struct id *id)
+void db_bind_id(struct db *db, sqlite3_stmt *stmt, int at, const struct id *id)
 {
 	char text[ID_TEXT_SIZE];
 	int code;
 
 	id_format(id, text);
 	code = sqlite3_bind_text(stmt, at, text, ID_TEXT_LEN, SQLITE_TRANSIENT);
-	/* Going on would store a null, so lack of memory for 36 bytes stops here too. */
-	assert(code == SQLITE_OK);
+	assert(code == SQLITE_OK || code == SQLITE_NOMEM);
+	/* Stepping would store or compare with a null. */
+	if (code == SQLITE_NOMEM)
+		db->unbound = stmt;
 }
 
 void db_bind_id_blob(sqlite3_stmt *stmt, int at, const struct id *id)
@@ -328,7 +360,7 @@ struct value db_column_value(sqlite3_stmt *stmt, int at)
 	if (type == SQLITE_INTEGER)
 		return value_int(sqlite3_column_int64(stmt, at));
 	text = (const char *)sqlite3_column_text(stmt, at);
-	/* Only an empty blob has no text, and only lack of memory else. */
+	/* Only an empty blob has no text: db_step found memory for the others. */
 	assert(text != NULL || type == SQLITE_BLOB);
 	return text != NULL ? value_text(text, (size_t)sqlite3_column_bytes(stmt, at)) :
 			      value_text("", 0);
@@ -339,10 +371,26 @@ int64_t db_column_int(sqlite3_stmt *stmt, int at)
 	return sqlite3_column_int64(stmt, at);
 }
 
+/* SQLite ends a text that is longer than a page with its NUL only when it is asked for, and needs memory then. */
+static bool row_is_ready(sqlite3_stmt *stmt)
+{
+	const int count = sqlite3_column_count(stmt);
+
+	for (int i = 0; i < count; i++)
+		if (sqlite3_column_type(stmt, i) == SQLITE_TEXT && sqlite3_column_text(stmt, i) == NULL)
+			return false;
+	return true;
+}
+
 enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out)
 {
-	int code = sqlite3_step(stmt);
+	const bool unbound = db->unbound == stmt;
+	int code = unbound ? SQLITE_NOMEM : sqlite3_step(stmt);
 
+	if (unbound)
+		db->unbound = NULL;
+	if (code == SQLITE_ROW && !row_is_ready(stmt))
+		code = SQLITE_NOMEM;
 	if (code == SQLITE_ROW) {
 		*row_out = true;
 		return ST_OK;
@@ -373,7 +421,19 @@ static enum status run_text(struct db *db, const char *sql)
 
 enum status db_begin(struct db *db)
 {
-	return db->failed ? ST_IO : run_text(db, "BEGIN IMMEDIATE");
+	enum status status;
+
+	db->began = false;
+	if (db->failed)
+		return ST_IO;
+	/* SQLite opens for reading alone what can't be written, and it stays so when it can be. */
+	if (sqlite3_db_readonly(db->handle, "main") == 1) {
+		db->failed = true;
+		return ST_READONLY;
+	}
+	status = run_text(db, "BEGIN IMMEDIATE");
+	db->began = status == ST_OK;
+	return status;
 }
 
 enum status db_begin_read(struct db *db)
@@ -387,13 +447,53 @@ enum status db_commit(struct db *db)
 
 	if (status != ST_OK)
 		db_rollback(db);
+	db->began = false;
 	return status;
 }
 
 void db_rollback(struct db *db)
 {
-	/* SQLite rolls back by itself after some errors. Text is run as it stands here:
-	 * rolling back must not need memory for the cache. */
-	if (db->handle != NULL && sqlite3_get_autocommit(db->handle) == 0)
-		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	db->began = false;
+	/* SQLite rolls back by itself after some errors. */
+	if (db->handle == NULL || sqlite3_get_autocommit(db->handle) != 0)
+		return;
+	(void)sqlite3_step(db->rollback);
+	(void)sqlite3_reset(db->rollback);
+	/* What is still open would become part of whatever comes next. */
+	if (sqlite3_get_autocommit(db->handle) == 0)
+		db->failed = true;
+}
+
+static enum status write_again(struct db *db, sqlite3_file *wal)
+{
+	uint8_t bytes[SECURE_BYTES];
+	sqlite3_int64 size = 0;
+	int code = wal->pMethods->xFileSize(wal, &size);
+
+	for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size; at += SECURE_BYTES) {
+		const int len = size - at < SECURE_BYTES ? (int)(size - at) : SECURE_BYTES;
+
+		code = wal->pMethods->xRead(wal, bytes, len, at);
+		if (code == SQLITE_OK)
+			code = wal->pMethods->xWrite(wal, bytes, len, at);
+	}
+	if (code == SQLITE_OK && size > 0)
+		code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+	return db_status(db, code);
+}
+
+enum status db_secure(struct db *db)
+{
+	sqlite3_file *wal = NULL;
+	enum status status = db_begin(db);
+
+	db->failed = true;
+	if (status != ST_OK)
+		return status;
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal != NULL &&
+	    wal->pMethods != NULL)
+		status = write_again(db, wal);
+	db_rollback(db);
+	db->failed = status != ST_OK;
+	return status;
 }

@@ -21,7 +21,10 @@ struct db {
 	sqlite3 *handle;
 	sqlite3_stmt **cache; /* hash by SQL text */
 	size_t cache_size;
-	bool failed; /* an fsync failed: close and open again, never go on (STYLE.md) */
+	sqlite3_stmt *rollback; /* made at open, so that rolling back needs no memory */
+	bool began;  /* a write transaction, which nobody has ended yet */
+	bool failed; /* an fsync or a rollback failed: close and open again, never go on (STYLE.md) */
+	const sqlite3_stmt *unbound; /* there was no memory for a parameter of it: its next step says so */
 };
 
 /* Opens or creates path (":memory:" too) through the VFS named (NULL = default):
@@ -36,28 +39,43 @@ enum status db_status(struct db *db, int sqlite_code);
 /* One or more statements without parameters. */
 enum status db_exec(struct db *db, const char *sql) MUST_CHECK;
 
+/* A pragma that changes what statements mean. SQLite makes those of before anew when they run next, which needs memory:
+ * the one that rolls back is made anew here. Outside of a transaction. */
+enum status db_setting(struct db *db, const char *pragma) MUST_CHECK;
+
 /* A prepared statement, reset and unbound, owned by the cache: bind, step to the
  * end or call db_done. The text is one statement without a semicolon. NULL on failure,
  * with *status_out set. */
 sqlite3_stmt *db_prepare(struct db *db, const char *sql, enum status *status_out);
 void db_done(sqlite3_stmt *stmt); /* reset and clear bindings; NULL is fine */
 
-void db_bind_id(sqlite3_stmt *stmt, int at, const struct id *id);       /* as 36-character text */
+/* As 36-character text. Where there is no memory for it, the statement's next step is ST_NOMEM. */
+void db_bind_id(struct db *db, sqlite3_stmt *stmt, int at, const struct id *id);
 void db_bind_id_blob(sqlite3_stmt *stmt, int at, const struct id *id);  /* as 16 bytes, static */
 void db_bind_value(sqlite3_stmt *stmt, int at, const struct value *value); /* text static: must live until step */
 bool db_column_id(sqlite3_stmt *stmt, int at, struct id *id_out);       /* from text or blob; false = no id */
 struct value db_column_value(sqlite3_stmt *stmt, int at); /* text lives until the next step */
 int64_t db_column_int(sqlite3_stmt *stmt, int at);
 
-/* Step once. *row_out: is there a row? After the last one the statement is reset. */
+/* Step once. *row_out: is there a row? Its texts can be read then without fail (numbers as text can't).
+ * After the last one, or a failure, the statement is reset. */
 enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out) MUST_CHECK;
 /* Run a statement that returns no row, then db_done it. */
 enum status db_run(struct db *db, sqlite3_stmt *stmt) MUST_CHECK;
 
-enum status db_begin(struct db *db) MUST_CHECK;  /* BEGIN IMMEDIATE; ST_IO where failed is set */
+/* BEGIN IMMEDIATE; ST_IO where failed is set; ST_READONLY sets it. Until db_commit or db_rollback every statement fails with ST_IO where SQLite
+ * has ended the transaction by itself (as after an I/O error): alone it would be kept. */
+enum status db_begin(struct db *db) MUST_CHECK;
 enum status db_begin_read(struct db *db) MUST_CHECK;
 /* On failure rolled back. */
 enum status db_commit(struct db *db) MUST_CHECK;
 void db_rollback(struct db *db);
+
+/* Write the WAL's bytes over themselves and sync it, under its writer's lock. Whoever opens a database that another program
+ * may have open after a failed fsync calls it before it writes: the system then shows all of them what is not on
+ * the disk, whatever is committed behind that hangs on it, and no later fsync makes it last (Rebello et al., "Can
+ * Applications Recover from fsync Failures?", USENIX ATC 2020). ST_OK without a WAL. After any failure `failed` is set: it
+ * is read, and not written, until it was opened again and secured. The statuses of db_begin. */
+enum status db_secure(struct db *db) MUST_CHECK;
 
 #endif

@@ -114,15 +114,22 @@ static enum status read_candidate(const struct kind *kind, const struct group *g
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as decision.h declares it. */
+/* Jansson says it in so many words, or nothing at all. */
+static bool no_memory(const json_error_t *error)
+{
+	return error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory;
+}
+
 enum status decision_candidates(const struct kind *kind, const struct group *group, const char *text, size_t len,
 				struct arena *arena, struct decision_candidate **out, size_t *count_out)
 {
-	json_t *array = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	json_error_t error = { 0 };
+	json_t *array = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	const size_t count = json_array_size(array);
 	struct decision_candidate *candidates = arena_zalloc(arena, (count + 1) * sizeof *candidates);
 	enum status st = json_is_array(array) ? ST_OK : ST_CORRUPT;
 
-	if (st == ST_OK && candidates == NULL)
+	if ((st == ST_OK && candidates == NULL) || (array == NULL && no_memory(&error)))
 		st = ST_NOMEM;
 	for (size_t i = 0; st == ST_OK && i < count; i++)
 		st = read_candidate(kind, group, json_array_get(array, i), arena, &candidates[i]);

@@ -28,19 +28,17 @@ static enum status own_create_visit(void *ctx, const struct history *row)
 	struct own_create *own = ctx;
 	struct change *change;
 	struct arena arena;
-	enum status st = ST_OK;
+	enum status st;
 
 	if (row->device != own->device || row->result != OUTCOME_HELD || own->seq != 0)
 		return ST_OK;
 	arena_init(&arena, TRIAL_ARENA_MAX);
 	change = arena_alloc(&arena, sizeof *change);
-	if (!change)
-		st = ST_NOMEM;
-	else if (change_decode(own->schema, row->body.data, row->body.len, &arena, change, NULL) != ST_NOMEM &&
-		 change->create)
+	st = change ? change_decode(own->schema, row->body.data, row->body.len, &arena, change, NULL) : ST_NOMEM;
+	if (st != ST_NOMEM && change->create)
 		own->seq = row->seq;
 	arena_close(&arena);
-	return st;
+	return st == ST_NOMEM ? st : ST_OK;
 }
 
 /* Is the record's create a change of this very tablet, held and not answered? */

@@ -81,7 +81,9 @@ enum status centre_found(struct centre *centre, const char *agency, const char *
 
 enum status centre_start(struct centre *centre)
 {
-	return begin_epoch(centre, NULL, NULL);
+	const enum status st = centre->store->ops->secure(centre->store);
+
+	return st == ST_OK ? begin_epoch(centre, NULL, NULL) : st;
 }
 
 /* --- what went wrong, to a tablet -------------------------------------------------- */

@@ -385,6 +385,7 @@ enum status chain_end(struct chain *chain, const struct sign_key *key)
 	if (chain->first_seq == 0)
 		return ST_OK;
 	st = add_anchor(chain, key);
+	env_crash_point(store->env, "B12 after audit row");
 	if (st == ST_OK)
 		st = store->ops->meta_set_int(store, "seq", (int64_t)chain->seq);
 	if (st == ST_OK)

@@ -84,7 +84,7 @@ static void seal_of(uint8_t out[SEAL_SIZE], const uint8_t key[32], uint32_t devi
 enum status cursor_encode(struct buf *out, const struct cursor *cursor, uint32_t device, const uint8_t key[32])
 {
 	const size_t before = out->len;
-	uint8_t seal[SEAL_SIZE];
+	uint8_t seal[SEAL_SIZE] = { 0 };
 
 	if (cursor->fill_count > CURSOR_FILLS_MAX)
 		return ST_LIMIT;
@@ -100,10 +100,11 @@ enum status cursor_encode(struct buf *out, const struct cursor *cursor, uint32_t
 		add_fixed(out, cursor->fills[i].first);
 		add_fixed(out, cursor->fills[i].rest);
 	}
-	if (buf_status(out) != ST_OK)
-		return buf_status(out);
-	seal_of(seal, key, device, out->data + before, out->len - before);
+	if (buf_status(out) == ST_OK)
+		seal_of(seal, key, device, out->data + before, out->len - before);
 	buf_add(out, seal, sizeof seal);
+	if (buf_status(out) != ST_OK)
+		out->len = before;
 	return buf_status(out);
 }
 

@@ -31,8 +31,10 @@ static enum status open_conflicts(struct trial *trial, const struct history *row
 			.spots = ruling->spots, .spot_count = ruling->spot_count, .stood = &ruling->stood,
 		};
 
-		if (ruling->conflict)
-			st = conflict_open(trial->in, trial->record, &trial->record->kind->groups[ruling->index], &lost);
+		if (!ruling->conflict)
+			continue;
+		st = conflict_open(trial->in, trial->record, &trial->record->kind->groups[ruling->index], &lost);
+		env_crash_point(trial->in->env, "B11 loser stored");
 	}
 	return st;
 }
@@ -66,6 +68,7 @@ static enum status follow_assignment(struct trial *trial, const struct history *
 		st = member_follow(trial->in, &worker, &record->patient, row->seq);
 	if (st == ST_OK && !id_is_zero(&trial->worker_before) && !id_equal(&worker, &trial->worker_before))
 		st = member_follow(trial->in, &trial->worker_before, &record->patient, row->seq);
+	env_crash_point(trial->in->env, "B19 reassign");
 	return st;
 }
 

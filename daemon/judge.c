@@ -345,6 +345,7 @@ static enum status keep_made(struct trial *trial, const struct merge_case *c, co
 		return ST_NOMEM;
 	row_copy(&trial->merged, &merged, mask);
 	trial->merged_mask |= mask;
+	env_crash_point(trial->in->env, "B10 after merge");
 	return ST_OK;
 }
 
@@ -453,6 +454,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	ruling->unseen = !(base->known && trial->record->deletion.seq <= base->seq) &&
 			 !(trial->source->device && trial->record->deletion.device == trial->source->device);
 	st = start_find(trial, group, meta, &start);
+	env_crash_point(trial->in->env, "B09 after version check");
 	if (st == ST_OK && signing_rules(trial, group, &judgement))
 		st = seen_up_to(trial, group->num, base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))

@@ -185,6 +185,7 @@ enum status trial_settle(struct trial *trial, struct history *row)
 		st = chain_add(in->chain, row);
 	if (st != ST_OK)
 		return st;
+	env_crash_point(in->env, "B08 after idempotency row");
 	if (trial->hold.reason != HELD_NONE) {
 		assert(row->of_seq == 0);
 		return hold_row(trial, row);

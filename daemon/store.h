@@ -181,6 +181,8 @@ struct store_ops {
 	enum status (*release)(struct store *s);
 	void (*rollback_to)(struct store *s); /* undo to the savepoint and forget it */
 	enum status (*checkpoint)(struct store *s);
+	/* Before the first write of a process that serves: db_secure (common/db.h). */
+	enum status (*secure)(struct store *s);
 	/* The disk failed to keep what was written: nothing may be done with this store any more but to close it. */
 	bool (*failed)(struct store *s);
 

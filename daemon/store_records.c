@@ -242,7 +242,7 @@ static enum status read_row(struct store *s, struct arena *arena, struct record 
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &record->id);
+	db_bind_id(&sqlite_of(s)->db, stmt, 1, &record->id);
 	st = store_row(s, stmt);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
@@ -325,9 +325,9 @@ static enum status put_row(struct store *s, const struct record *record, bool cr
 
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, &record->id);
+	db_bind_id(&sqlite_of(s)->db, stmt, 1, &record->id);
 	if (create && kind_has_patient(kind))
-		db_bind_id(stmt, 2, &record->patient);
+		db_bind_id(&sqlite_of(s)->db, stmt, 2, &record->patient);
 	(void)kindsql_bind(stmt, 3, kind, &record->row, kind->mask_all);
 	return store_run(s, stmt);
 }

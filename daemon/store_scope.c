@@ -182,8 +182,8 @@ enum status sqlite_assignment_open(struct store *s, const struct id *worker, con
 			     &st);
 	if (stmt == NULL)
 		return st;
-	db_bind_id(stmt, 1, worker);
-	db_bind_id(stmt, 2, patient);
+	db_bind_id(&sqlite_of(s)->db, stmt, 1, worker);
+	db_bind_id(&sqlite_of(s)->db, stmt, 2, patient);
 	bind_int(stmt, 3, now_ms);
 	while (st == ST_OK && row && deleted) {
 		st = db_step(&sqlite_of(s)->db, stmt, &row);

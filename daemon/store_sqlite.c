@@ -277,10 +277,19 @@ static bool sqlite_failed(struct store *s)
 static enum status sqlite_checkpoint(struct store *s)
 {
 	struct db *db = &sqlite_of(s)->db;
+	int code;
 
 	if (db->failed)
 		return ST_IO;
-	return db_status(db, sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+	env_crash_point(s->env, "B20 before checkpoint");
+	code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	env_crash_point(s->env, "B20 after checkpoint");
+	return db_status(db, code);
+}
+
+static enum status sqlite_secure(struct store *s)
+{
+	return db_secure(&sqlite_of(s)->db);
 }
 
 /* --- meta --- */
@@ -373,6 +382,7 @@ static const struct store_ops OPS = {
 	.release = sqlite_release,
 	.rollback_to = sqlite_rollback_to,
 	.checkpoint = sqlite_checkpoint,
+	.secure = sqlite_secure,
 	.failed = sqlite_failed,
 	.meta_get = sqlite_meta_get,
 	.meta_set = sqlite_meta_set,

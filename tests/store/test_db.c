@@ -232,7 +232,7 @@ static void values_and_ids_come_back_as_they_went_in(void **state)
 		db_done(stmt);
 	}
 	stmt = db_prepare(&db, "SELECT ?1, ?2, lower(hex(?2)), 'no id', null, x'01'", &status);
-	db_bind_id(stmt, 1, &id);
+	db_bind_id(&db, stmt, 1, &id);
 	db_bind_id_blob(stmt, 2, &id);
 	assert_int_equal(db_step(&db, stmt, &row), ST_OK);
 	assert_true(db_column_id(stmt, 0, &found) && id_equal(&found, &id));

@@ -105,8 +105,8 @@ static void a_row_that_was_bound_is_read_back(void **state)
 	make_table();
 	stmt = db_prepare(&db, "INSERT INTO visit VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", &status);
 	assert_non_null(stmt);
-	db_bind_id(stmt, 1, &ID);
-	db_bind_id(stmt, 2, &PATIENT);
+	db_bind_id(&db, stmt, 1, &ID);
+	db_bind_id(&db, stmt, 2, &PATIENT);
 	assert_int_equal(kindsql_bind(stmt, 3, visit, &row, visit->mask_all), 11);
 	assert_int_equal(db_run(&db, stmt), ST_OK);
 	stmt = db_prepare(&db, "SELECT * FROM visit", &status);

@@ -307,6 +307,7 @@ static void who_this_tablet_is_is_read_again_at_open(void **state)
 	struct replica_identity identity = { .device = 7, .owner_name = "Zoë", .zone = "Europe/Paris", .zone_min = -60,
 					     .url = "https://centre:8443", .worker = { { 1, 2 } }, .centre_key = { 3, 0, 4 } };
 	struct replica r;
+	int64_t absent = 1;
 	struct failure why;
 
 	assert_int_equal(try_open(place, &r, 1, true, &why), ST_OK);
@@ -315,7 +316,8 @@ static void who_this_tablet_is_is_read_again_at_open(void **state)
 	replica_close(&r);
 	assert_int_equal(try_open(place, &r, 1, false, &why), ST_OK);
 	assert_memory_equal(&r.identity, &identity, sizeof identity);
-	assert_int_equal(replica_meta_int(&r, "absent"), 0);
+	assert_int_equal(replica_meta_int(&r, "absent", &absent), ST_OK);
+	assert_int_equal(absent, 0);
 	replica_close(&r);
 	replica_close(NULL);
 }

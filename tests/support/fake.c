@@ -215,19 +215,32 @@ static void receive(struct fake *f)
 	}
 }
 
+static void read_request(struct fake *f)
+{
+	buf_reset(&f->message);
+	arena_reset(&f->arena);
+	MUST(envelope_open_request(f->request_bytes.data, f->request_bytes.len, f->sync.key.public, &f->message));
+	MUST(request_decode(f->message.data, f->message.len, &f->arena, &f->request));
+	make_whole(f);
+	receive(f);
+}
+
 void fake_build(struct fake *f)
 {
 	const struct sync_options options = { .battery_percent = -1 };
 	struct sync_report report = { 0 };
 
 	MUST(sync_build(&f->sync, &options, &f->request_bytes, &report, NULL));
-	buf_reset(&f->message);
-	arena_reset(&f->arena);
-	MUST(envelope_open_request(f->request_bytes.data, f->request_bytes.len, f->sync.key.public, &f->message));
-	MUST(request_decode(f->message.data, f->message.len, &f->arena, &f->request));
+	read_request(f);
 	assert(report.changes_sent == f->request.change_count);
-	make_whole(f);
-	receive(f);
+}
+
+void fake_hear(struct fake *f, const void *bytes, size_t len)
+{
+	buf_reset(&f->request_bytes);
+	buf_add(&f->request_bytes, bytes, len);
+	MUST(buf_status(&f->request_bytes));
+	read_request(f);
 }
 
 const struct change *fake_change(struct fake *f, size_t i)

@@ -68,6 +68,8 @@ char *fake_dump(struct fake *f);
 
 /* Build a request and decode it; keeps changes in mind for the receipt. */
 void fake_build(struct fake *f);
+/* As fake_build of a request that somebody else built. */
+void fake_hear(struct fake *f, const void *bytes, size_t len);
 /* The i-th change of the newest request; lives until the next one. */
 const struct change *fake_change(struct fake *f, size_t i);
 /* Text of a field that a change brings; NULL for null. */

@@ -7,9 +7,9 @@
 
 #include "daemon/store_sqlite.h"
 #include "proto/limits.h"
+#include "tests/support/joining.h"
 
 #define MUST(call) must((call), __LINE__)
-#define LIFETIME_MS (24 * 3600 * INT64_C(1000))
 
 /* --- the small schema ------------------------------------------------------------------ */
 
@@ -175,47 +175,19 @@ static void open_centre(struct world *w, const char *path, const char *vfs)
 	MUST(centre_found(&w->centre, "Agency", "Europe/Zurich"));
 }
 
-static void enrol(struct world *w, struct world_tablet *t, const char *login, const uint8_t seed[SEED_SIZE])
-{
-	struct replica_identity identity = { 0 };
-	struct digest digest = { { 0 } };
-	struct enrol_code code;
-	struct enrol_request request = { .tablet_name = login, .version = "0" };
-	struct enrol_answer answer;
-	struct sign_key key;
-	struct arena arena;
-	struct failure why;
-
-	arena_init(&arena, LIMIT_FIELD_MAX);
-	sign_key_from_seed(&key, seed);
-	MUST(centre_code_new(&w->centre, login, LIFETIME_MS, &digest, &code, &why));
-	memcpy(request.secret, code.secret, sizeof request.secret);
-	memcpy(request.public_key, key.public, sizeof request.public_key);
-	MUST(centre_enrol(&w->centre, &request, &arena, &answer, &why));
-	t->device = identity.device = answer.device;
-	identity.worker = answer.worker;
-	(void)snprintf(identity.owner_login, sizeof identity.owner_login, "%s", login);
-	memcpy(identity.centre_key, w->centre.key.public, sizeof identity.centre_key);
-	MUST(replica_identity_set(&t->replica, &identity));
-	arena_close(&arena);
-}
-
 static void open_tablet(struct world *w, size_t i)
 {
 	struct world_tablet *t = &w->tablets[i];
 	uint8_t seed[SEED_SIZE];
 	char login[32];
-	struct centre_act act;
 	struct failure why;
 
 	node_open(&t->node, w, NULL);
 	(void)snprintf(login, sizeof login, "tablet-%zu", i);
-	MUST(centre_act_begin(&act, &w->centre));
-	MUST(centre_user_add(&act, NULL, login, login, "care-manager", &t->worker, &why));
-	MUST(centre_act_commit(&act));
+	t->worker = joining_worker(&w->centre, login);
 	MUST(replica_open(&t->replica, ":memory:", w->schema, &t->node.env, true, &why));
 	node_random(&t->node, seed, sizeof seed);
-	enrol(w, t, login, seed);
+	t->device = joining_tablet(&w->centre, &t->replica, login, seed);
 	MUST(sync_init(&t->sync, &t->replica, seed));
 	buf_init(&t->request, LIMIT_BODY_MAX);
 	buf_init(&t->answer, LIMIT_BODY_MAX);

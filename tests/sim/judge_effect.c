@@ -1,0 +1,471 @@
+/* What a change brings about in the same commit (conflicts, decisions carried out, the assignment of a patient's author),
+ * and whether whoever replaced a value had seen it or was later. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/closing.h"
+#include "tests/sim/ghost.h"
+#include "tests/sim/judge_inside.h"
+
+static const char *value_of(const struct kind *kind, const char *const *values, const char *field)
+{
+	const int at = kind_field(kind, field, strlen(field));
+
+	return at >= 0 && values[at] != NULL ? values[at] : "";
+}
+
+static bool is_kind(const struct judged *it, const char *name)
+{
+	return strcmp(it->change->kind->name, name) == 0;
+}
+
+static bool brings(const struct judged *it, const char *group)
+{
+	const struct kind *kind = it->change->kind;
+	const int index = kind_group(kind, group, strlen(group));
+
+	for (size_t i = 0; index >= 0 && i < it->change->group_count; i++)
+		if (it->change->groups[i].num == kind->groups[index].num)
+			return true;
+	return false;
+}
+
+/* --- what is awaited ----------------------------------------------------------------------------- */
+
+void judge_await(struct judge *j, const struct judge_awaited *awaited)
+{
+	j->awaited = judge_room(j->awaited, j->awaited_count, &j->awaited_room, sizeof *j->awaited);
+	j->awaited[j->awaited_count++] = *awaited;
+}
+
+static bool names_candidate(const char *candidates, uint64_t seq)
+{
+	char name[48];
+
+	(void)snprintf(name, sizeof name, "\"seq\":\"%" PRIu64 "\"", seq);
+	return strstr(candidates, name) != NULL;
+}
+
+/* Where a conflict has no room for one more, the value is in history alone. */
+static bool is_full(const struct kind *kind, const char *candidates)
+{
+	return strlen(candidates) + 1024 > kind->fields[kind_field(kind, "candidates", 10)].max;
+}
+
+static const struct kind *conflicts_of(const struct judge *j)
+{
+	return schema_kind(j->sim->schema, "conflict", 8);
+}
+
+static void check_conflict(struct judge *j, const struct judge_awaited *a)
+{
+	const struct kind *kind = conflicts_of(j);
+	char id[ID_TEXT_SIZE];
+
+	for (size_t i = 0; i < j->conflict_count; i++) {
+		const struct judge_conflict *c = &j->conflicts[i];
+		struct model_record record;
+
+		if (c->group != a->group || !id_equal(&c->record, &a->id) ||
+		    !model_record(j->model, kind->num, c->id.bytes, &record))
+			continue;
+		if (names_candidate(value_of(kind, record.values, "candidates"), a->seq) ||
+		    is_full(kind, value_of(kind, record.values, "candidates")))
+			return;
+	}
+	id_format(&a->id, id);
+	sim_wrong(j->sim, "I4", "history %" PRIu64 " lost in %s of %s/%s, and no conflict tells of it", a->seq, a->group->name,
+		  a->kind->name, id);
+}
+
+/* It was carried out and the conflict closed, or it is one more candidate. */
+static void check_decision(struct judge *j, const struct judge_awaited *a)
+{
+	const struct kind *kind = conflicts_of(j);
+	struct model_record record;
+	char id[ID_TEXT_SIZE];
+
+	id_format(&a->id, id);
+	if (!model_record(j->model, kind->num, a->id.bytes, &record))
+		return;
+	if (strcmp(value_of(kind, record.values, "status"), "closed") == 0)
+		return;
+	if (!names_candidate(value_of(kind, record.values, "candidates"), a->seq) &&
+	    !is_full(kind, value_of(kind, record.values, "candidates")))
+		sim_wrong(j->sim, "I5", "the decision of history %" PRIu64 " neither closed conflict/%s nor is a candidate of it", a->seq,
+			  id);
+	else if (value_of(kind, record.values, "decision")[0] != '\0')
+		sim_wrong(j->sim, "I5", "conflict/%s is open, and keeps the decision of history %" PRIu64, id, a->seq);
+}
+
+static void check_member(struct judge *j, const struct judge_awaited *a)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_format(&a->id, id);
+	if (!model_in_scope(j->model, a->worker.bytes, a->id.bytes, UINT64_MAX))
+		sim_wrong(j->sim, "I5", "patient/%s was made on a tablet (history %" PRIu64 "), and is not in its author's caseload", id,
+			  a->seq);
+}
+
+void judge_awaited_check(struct judge *j)
+{
+	for (size_t i = 0; i < j->awaited_count && !sim_is_wrong(j->sim); i++) {
+		switch (j->awaited[i].what) {
+		case AWAIT_CONFLICT:
+			check_conflict(j, &j->awaited[i]);
+			break;
+		case AWAIT_DECISION:
+			check_decision(j, &j->awaited[i]);
+			break;
+		case AWAIT_MEMBER:
+			check_member(j, &j->awaited[i]);
+			break;
+		}
+	}
+	j->awaited_count = 0;
+}
+
+static const struct judge_conflict *conflict_by_id(const struct judge *j, const struct id *id)
+{
+	for (size_t i = j->conflict_count; i-- > 0;)
+		if (id_equal(&j->conflicts[i].id, id))
+			return &j->conflicts[i];
+	return NULL;
+}
+
+bool judge_carries_out(const struct judge *j, const struct judged *it)
+{
+	if (it->tablet != 0 || it->change->create)
+		return false;
+	for (size_t i = 0; i < j->awaited_count; i++) {
+		const struct judge_awaited *a = &j->awaited[i];
+		const struct judge_conflict *c = a->what == AWAIT_DECISION ? conflict_by_id(j, &a->id) : NULL;
+
+		if (c != NULL && c->kind == it->change->kind && id_equal(&c->record, &it->change->id) &&
+		    it->change->group_count == 1 && it->change->groups[0].num == c->group->num)
+			return true;
+	}
+	return false;
+}
+
+/* --- who had seen what it replaced -------------------------------------------------------------------- */
+
+/* What stands by the change in this field. */
+static const char *after_of(const struct judged *it, size_t f)
+{
+	return (it->after_mask >> f & 1) != 0 ? it->after[f] : it->told->values[f];
+}
+
+static bool holds_word(const char *text, uint32_t number)
+{
+	uint32_t found;
+	size_t at = 0;
+
+	while (text != NULL && (found = ghost_next_in(text, strlen(text), &at)) != 0)
+		if (found == number)
+			return true;
+	return false;
+}
+
+/* The newest word of the group that its author typed for this change; 0 = none. One that was typed for an earlier one and is
+ * used again says nothing of when and upon what. */
+static uint32_t own_word(const struct judge *j, const struct judged *it, const struct group *group)
+{
+	uint32_t newest = 0;
+
+	for (size_t f = 0; f < it->change->kind->field_count; f++) {
+		const char *text = (group->mask >> f & 1) != 0 ? it->told->values[f] : NULL;
+		uint32_t number;
+		size_t at = 0;
+
+		while (text != NULL && (number = ghost_next_in(text, strlen(text), &at)) != 0) {
+			const struct word *word = ghost_get(j->sim, number);
+
+			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n && number > newest)
+				newest = number;
+		}
+	}
+	return newest;
+}
+
+static void await_conflict(struct judge *j, const struct judged *it, const struct group *group)
+{
+	const struct judge_awaited awaited = { .what = AWAIT_CONFLICT, .seq = it->row->seq, .kind = it->change->kind, .group = group,
+					       .id = it->change->id };
+
+	for (size_t i = 0; i < j->awaited_count; i++)
+		if (j->awaited[i].what == AWAIT_CONFLICT && j->awaited[i].seq == awaited.seq && j->awaited[i].group == group)
+			return;
+	judge_await(j, &awaited);
+}
+
+/* Done beats open, whoever had seen what. */
+static bool ends_task(const struct judged *it, const struct group *group)
+{
+	static const char *const endings[] = { "done", "not-done", "cancelled" };
+	const char *new = value_of(it->change->kind, it->told->values, "status"),
+		   *now = value_of(it->change->kind, it->before.values, "status");
+	bool ends = false;
+
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+		if (strcmp(now, endings[i]) == 0)
+			return false;
+		ends = ends || strcmp(new, endings[i]) == 0;
+	}
+	return group->rule == RULE_PROGRESS && ends;
+}
+
+/* I26, I17: word `gone` stood and stands no more, because of a change whose newest word is `mine`. */
+static void check_gone(struct judge *j, const struct judged *it, const struct group *group, uint32_t mine, uint32_t gone)
+{
+	const struct word *old = ghost_get(j->sim, gone), *new = ghost_get(j->sim, mine);
+
+	if (old == NULL || new == NULL || old->tablet == it->tablet || ghost_was_shown(j->sim, mine, gone) ||
+	    ends_task(it, group))
+		return;
+	if (group->rule != RULE_NEWEST && group->rule != RULE_PROGRESS) {
+		judge_wrong(j, it, group->rule == RULE_GUARDED ? "I27" : "I26",
+			    "its author replaced word %" PRIu32 " of %s by word %" PRIu32 " and had not seen it", gone, group->name, mine);
+		return;
+	}
+	sim_met(j->sim, MET_BY_CLOCK);
+	if (new->made_ms < old->made_ms && !j->clock_was_set)
+		judge_wrong(j, it, "I17", "word %" PRIu32 " of %s stands over word %" PRIu32 ", which was typed %" PRId64 " ms later", mine,
+			    group->name, gone, old->made_ms - new->made_ms);
+}
+
+static void check_replaced(struct judge *j, const struct judged *it, const struct group *group)
+{
+	const uint32_t mine = own_word(j, it, group);
+
+	for (size_t f = 0; f < it->change->kind->field_count && mine != 0; f++) {
+		const char *before = (group->mask >> f & 1) != 0 ? it->before.values[f] : NULL;
+		uint32_t number;
+		size_t at = 0;
+
+		while (before != NULL && !sim_is_wrong(j->sim) &&
+		       (number = ghost_next_in(before, strlen(before), &at)) != 0)
+			if (!holds_word(after_of(it, f), number))
+				check_gone(j, it, group, mine, number);
+	}
+}
+
+/* Words that this change brought and that are not in what was merged lost to somebody's: a conflict tells. */
+static void check_merged(struct judge *j, const struct judged *it, const struct group *group)
+{
+	for (size_t f = 0; f < it->change->kind->field_count; f++) {
+		const char *sent = (group->mask >> f & 1) != 0 ? it->told->values[f] : NULL;
+		uint32_t number;
+		size_t at = 0;
+
+		while (sent != NULL && (number = ghost_next_in(sent, strlen(sent), &at)) != 0) {
+			const struct word *word = ghost_get(j->sim, number);
+
+			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n &&
+			    !holds_word(after_of(it, f), number))
+				await_conflict(j, it, group);
+		}
+	}
+}
+
+static void await_decision(struct judge *j, const struct judged *it)
+{
+	const struct judge_awaited awaited = { .what = AWAIT_DECISION, .seq = it->row->seq, .id = it->change->id,
+					       .worker = it->author };
+
+	judge_await(j, &awaited);
+}
+
+void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_verdict verdict,
+		      const struct model_group_end *end)
+{
+	const uint8_t num = it->told->groups[i].num;
+	const struct group *group;
+
+	if (it->change->create)
+		return;
+	if (num == SCHEMA_GROUP_DELETED) {
+		if (verdict == MODEL_SUPERSEDED && it->tablet != 0)
+			sim_met(j->sim, MET_DELETION_LOST);
+		return;
+	}
+	group = &it->change->kind->groups[kind_group_num(it->change->kind, num)];
+	if (is_kind(it, "conflict")) {
+		if (strcmp(group->name, "decision") == 0 && verdict == MODEL_STANDS &&
+		    value_of(it->change->kind, it->told->values, "decision")[0] != '\0')
+			await_decision(j, it);
+		return;
+	}
+	if (it->tablet == 0)
+		return;
+	if (verdict == MODEL_SUPERSEDED && end != NULL && end->conflict)
+		await_conflict(j, it, group);
+	if (verdict == MODEL_SUPERSEDED && group->rule == RULE_NEWEST && end != NULL &&
+	    (end->allowed & 1U << MODEL_STANDS) != 0)
+		sim_met(j->sim, MET_IN_DOUBT);
+	if (verdict == MODEL_MERGED && group->rule == RULE_TEXT)
+		check_merged(j, it, group);
+	/* Whoever makes a deleted record again starts from nothing. */
+	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted)
+		check_replaced(j, it, group);
+}
+
+/* --- what the centre itself writes ------------------------------------------------------------------- */
+
+static void count_conflict(struct judge *j, const struct group *group)
+{
+	if (group->rule == RULE_TEXT)
+		sim_met(j->sim, MET_CONFLICT_TEXT);
+	else if (group->rule == RULE_PROGRESS)
+		sim_met(j->sim, MET_CONFLICT_PROGRESS);
+	else if (group->rule == RULE_GUARDED)
+		sim_met(j->sim, MET_CONFLICT_GUARDED);
+}
+
+/* At most one is open for a record and group. */
+static void check_only(struct judge *j, const struct judged *it, const struct judge_conflict *new)
+{
+	for (size_t i = 0; i < j->conflict_count; i++) {
+		const struct judge_conflict *c = &j->conflicts[i];
+		struct model_record record;
+
+		if (c->group == new->group && id_equal(&c->record, &new->record) && !id_equal(&c->id, &new->id) &&
+		    model_record(j->model, it->told->kind, c->id.bytes, &record) && !record.deleted &&
+		    strcmp(value_of(it->change->kind, record.values, "status"), "open") == 0)
+			judge_wrong(j, it, "I5", "a second conflict about %s of one record", c->group->name);
+	}
+}
+
+static void conflict_made(struct judge *j, const struct judged *it)
+{
+	const struct kind *kind = it->change->kind;
+	const char *name = value_of(kind, it->told->values, "record_kind"), *id = value_of(kind, it->told->values, "record"),
+		   *group = value_of(kind, it->told->values, "group_name");
+	struct judge_conflict new = { .id = it->change->id, .kind = schema_kind(j->sim->schema, name, strlen(name)) };
+	const int index = new.kind != NULL ? kind_group(new.kind, group, strlen(group)) : -1;
+
+	if (index < 0 || !id_parse(id, strlen(id), &new.record)) {
+		judge_wrong(j, it, "I5", "it is about nothing that there is");
+		return;
+	}
+	new.group = &new.kind->groups[index];
+	check_only(j, it, &new);
+	count_conflict(j, new.group);
+	j->conflicts = judge_room(j->conflicts, j->conflict_count, &j->conflict_room, sizeof *j->conflicts);
+	j->conflicts[j->conflict_count++] = new;
+}
+
+/* --- notes that are signed ----------------------------------------------------------------------------- */
+
+static uint64_t hash_sealed(const struct judge *j, const struct judged *it)
+{
+	const struct kind *kind = it->change->kind;
+	const uint64_t mask = closing_signed_mask(kind);
+	uint64_t hash = UINT64_C(14695981039346656037);
+	struct model_record note;
+
+	if (!model_record(j->model, kind->num, it->change->id.bytes, &note))
+		return 0;
+	for (size_t f = 0; f < kind->field_count; f++) {
+		if ((mask >> f & 1) == 0)
+			continue;
+		hash = (hash ^ (note.values[f] != NULL ? 1 : 2)) * UINT64_C(1099511628211);
+		for (const char *c = note.values[f]; c != NULL && *c != '\0'; c++)
+			hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
+	}
+	return hash;
+}
+
+/* I27: what the first signature that stood has sealed stays to the byte. */
+static void note_told(struct judge *j, const struct judged *it)
+{
+	struct model_record note;
+	const char *status;
+
+	for (size_t i = 0; i < j->sealed_count; i++) {
+		if (!id_equal(&j->sealed[i].note, &it->change->id))
+			continue;
+		if (hash_sealed(j, it) != j->sealed[i].hash)
+			judge_wrong(j, it, "I27", "it changed a note that was signed by history %" PRIu64, j->sealed[i].seq);
+		return;
+	}
+	if (!model_record(j->model, it->told->kind, it->told->id, &note))
+		return;
+	status = value_of(it->change->kind, note.values, "status");
+	if (strcmp(status, CLOSING_SIGNED) != 0)
+		return;
+	j->sealed = judge_room(j->sealed, j->sealed_count, &j->sealed_room, sizeof *j->sealed);
+	j->sealed[j->sealed_count++] = (struct judge_sealed){ it->change->id, it->row->seq, hash_sealed(j, it) };
+}
+
+void judge_row_told(struct judge *j, struct judged *it)
+{
+	const struct judge_awaited member = { .what = AWAIT_MEMBER, .seq = it->row->seq, .id = it->change->id,
+					      .worker = it->author };
+
+	if (it->change->create && it->change->kind->is_patient && it->tablet != 0)
+		judge_await(j, &member);
+	if (is_kind(it, "conflict") && it->tablet == 0 && it->change->create)
+		conflict_made(j, it);
+	else if (is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
+		sim_met(j->sim, brings(it, "decision") ? MET_DECISION_LATE : MET_CONFLICT_AGAIN);
+	if (is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
+		sim_met(j->sim, MET_ADDENDUM);
+	if (is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
+		note_told(j, it);
+}
+
+/* --- what was met ---------------------------------------------------------------------------------------- */
+
+static void count_held(struct judge *j, enum held_reason reason)
+{
+	sim_met(j->sim, MET_HELD);
+	switch ((int)reason) {
+	case HELD_NOT_YOURS:
+		sim_met(j->sim, MET_HELD_SCOPE);
+		break;
+	case HELD_WAITS:
+		sim_met(j->sim, MET_HELD_WAITS);
+		break;
+	case HELD_EXISTS:
+		sim_met(j->sim, MET_HELD_EXISTS);
+		break;
+	case HELD_CLOSED:
+		sim_met(j->sim, MET_HELD_CLOSED);
+		break;
+	default:
+		break;
+	}
+}
+
+static void count_answer(struct judge *j, const struct judged *it)
+{
+	if (it->row->of_seq != 0 && it->row->result != OUTCOME_RETURNED)
+		sim_met(j->sim, id_equal(&it->row->author, &it->author) ? MET_HELD_BY_ITSELF : MET_HELD_ACCEPTED);
+}
+
+void judge_count(struct judge *j, const struct judged *it)
+{
+	if (it->tablet == 0)
+		return;
+	count_answer(j, it);
+	switch (it->row->result) {
+	case OUTCOME_ACCEPTED:
+		sim_met(j->sim, MET_ACCEPTED);
+		break;
+	case OUTCOME_HELD:
+		count_held(j, it->row->reason);
+		break;
+	case OUTCOME_RETURNED:
+		sim_met(j->sim, MET_RETURNED);
+		break;
+	case OUTCOME_JUDGED:
+		for (size_t i = 0; i < it->row->group_count; i++)
+			if (it->row->groups[i].verdict != GROUP_ACCEPTED)
+				sim_met(j->sim, it->row->groups[i].verdict == GROUP_MERGED ? MET_MERGED : MET_SUPERSEDED);
+		break;
+	}
+}

@@ -1,0 +1,308 @@
+#include "tests/sim/plan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/dice.h"
+
+#define NODE_SHIFT 40
+#define TYPE_SHIFT 56
+#define TYPE_ACT 255
+
+static const char *const FAULTS[FAULT_COUNT] = {
+	"lost-up", "lost-down", "twice-now", "twice-late", "reordered", "cut", "stalled", "portal", "old-answer", "status",
+	"too-large", "bits", "bits-up", "no-link", "clock-set", "sleep", "centre-clock", "io", "sync", "lie", "full", "read-only",
+	"busy", "kill-point", "kill-call",
+};
+static const char *const WORKS[WORK_COUNT] = { "rows", "notes", "registers", "guarded", "sessions", "sql", "day" };
+
+const char *fault_name(enum fault fault)
+{
+	assert(fault < FAULT_COUNT);
+	return FAULTS[fault];
+}
+
+const char *work_name(enum work work)
+{
+	assert(work < WORK_COUNT);
+	return WORKS[work];
+}
+
+static struct instance pack(unsigned type, unsigned node, uint64_t k)
+{
+	assert(node <= PLAN_TABLETS_MAX && k >> NODE_SHIFT == 0);
+	return (struct instance){ (uint64_t)type << TYPE_SHIFT | (uint64_t)node << NODE_SHIFT | k };
+}
+
+struct instance instance_act(unsigned node, uint64_t k)
+{
+	return pack(TYPE_ACT, node, k);
+}
+
+struct instance instance_fault(enum fault fault, unsigned node, uint64_t k)
+{
+	return pack((unsigned)fault, node, k);
+}
+
+/* --- what a seed says -------------------------------------------------------------------- */
+
+/* How often each fault comes where it is on: once in so many chances. A chance is an exchange for those of the way, an
+ * act for those of a node, a day for those of a day. */
+static const uint32_t ODDS[FAULT_COUNT] = {
+	[FAULT_LOST_UP] = 8, [FAULT_LOST_DOWN] = 6, [FAULT_TWICE_NOW] = 10, [FAULT_TWICE_LATE] = 12, [FAULT_REORDERED] = 14,
+	[FAULT_CUT] = 10, [FAULT_STALLED] = 20, [FAULT_PORTAL] = 16, [FAULT_OLD_ANSWER] = 16, [FAULT_STATUS] = 10,
+	[FAULT_TOO_LARGE] = 14, [FAULT_BITS] = 20, [FAULT_BITS_UP] = 20, [FAULT_NO_LINK] = 2, [FAULT_CLOCK_SET] = 3,
+	[FAULT_SLEEP] = 3, [FAULT_CENTRE_CLOCK] = 4, [FAULT_IO] = 60, [FAULT_SYNC] = 80, [FAULT_LIE] = 0, [FAULT_FULL] = 100,
+	[FAULT_READ_ONLY] = 200, [FAULT_BUSY] = 60, [FAULT_KILL_POINT] = 50, [FAULT_KILL_CALL] = 60,
+};
+
+static void choose_size(struct plan *plan, struct dice *dice)
+{
+	const uint64_t shape = dice_below(dice, 40);
+
+	plan->whole = dice_one_in(dice, 8);
+	plan->tablets = 2 + (unsigned)dice_below(dice, 4);
+	plan->days = 1 + (unsigned)dice_below(dice, 5);
+	plan->syncs_a_day = 3 + (unsigned)dice_below(dice, 6);
+	plan->acts_a_day = 6 + (unsigned)dice_below(dice, 14);
+	plan->patients = 1 + (unsigned)dice_below(dice, 2 * plan->tablets);
+	if (shape == 0) { /* long */
+		plan->tablets = 1 + (unsigned)dice_below(dice, 2);
+		plan->days = 40;
+		plan->whole = false;
+	} else if (shape == 1) { /* wide */
+		plan->tablets = 20 + (unsigned)dice_below(dice, 11);
+		plan->days = 1;
+		plan->whole = false;
+	}
+}
+
+void plan_of_seed(struct plan *plan, uint64_t seed)
+{
+	struct dice dice = dice_at(seed, SITE_PLAN, 0, 0);
+	const uint64_t calm = dice_below(&dice, 5); /* 0: nothing on the way, 1: no disk, the rest: any */
+
+	*plan = (struct plan){ .seed = seed, .until_ms = INT64_MAX };
+	choose_size(plan, &dice);
+	plan->budget = dice_one_in(&dice, 3) ? 2048 + (uint32_t)dice_below(&dice, 30000) : 0;
+	plan->records_max = dice_one_in(&dice, 3) ? 1 + dice_below(&dice, 6) : 0;
+	plan->program = dice_one_in(&dice, 3);
+	plan->power = dice_one_in(&dice, 2);
+	for (int f = 0; f < FAULT_COUNT; f++) {
+		const bool on = dice_one_in(&dice, 3), way = f < FAULT_NO_LINK, disk = f >= FAULT_IO;
+
+		if (on && !(way && calm == 0) && !(disk && calm == 1))
+			plan->odds[f] = ODDS[f] == 0 ? 0 : 1 + ODDS[f] / 2 + (uint32_t)dice_below(&dice, ODDS[f]);
+	}
+	plan->honest_clocks = plan->odds[FAULT_CLOCK_SET] == 0 && dice_one_in(&dice, 2);
+	for (int w = 0; w < WORK_COUNT; w++)
+		plan->weight[w] = dice_one_in(&dice, 2) ? 1 + (uint32_t)dice_below(&dice, 4) : 0;
+	plan->weight[WORK_DAY] = plan->whole ? 3 : 0;
+	if (!plan->whole)
+		plan->weight[dice_below(&dice, WORK_DAY)] += 2; /* never nothing */
+}
+
+/* --- less than that ------------------------------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+	const struct instance *x = a, *y = b;
+
+	return x->packed < y->packed ? -1 : x->packed > y->packed;
+}
+
+bool plan_has(const struct plan *plan, struct instance instance, int64_t elapsed_ms)
+{
+	const unsigned type = (unsigned)(instance.packed >> TYPE_SHIFT);
+	const unsigned node = (unsigned)(instance.packed >> NODE_SHIFT) & 0xFFFF;
+
+	if (elapsed_ms > plan->until_ms)
+		return false;
+	if (type == TYPE_ACT && node > 0 && (plan->silent[(node - 1) / 64] >> ((node - 1) % 64) & 1) != 0)
+		return false;
+	return plan->only == NULL ||
+	       bsearch(&instance, plan->only, plan->only_count, sizeof instance, compare) != NULL;
+}
+
+/* --- in writing ------------------------------------------------------------------------------ */
+
+struct number_row {
+	const char *name;
+	size_t offset;
+	size_t size;
+};
+#define ROW(field) { #field, offsetof(struct plan, field), sizeof ((struct plan *)NULL)->field }
+static const struct number_row NUMBERS[] = {
+	ROW(whole), ROW(tablets), ROW(days), ROW(syncs_a_day), ROW(acts_a_day), ROW(patients), ROW(budget), ROW(records_max),
+	ROW(program), ROW(power), ROW(honest_clocks), ROW(until_ms),
+};
+#define NUMBER_COUNT (sizeof NUMBERS / sizeof NUMBERS[0])
+
+static int64_t get_number(const struct plan *plan, const struct number_row *row)
+{
+	const void *at = (const char *)plan + row->offset;
+
+	if (row->size == sizeof(bool))
+		return *(const bool *)at;
+	if (row->size == sizeof(unsigned))
+		return *(const unsigned *)at;
+	return *(const int64_t *)at;
+}
+
+static void set_number(struct plan *plan, const struct number_row *row, int64_t value)
+{
+	void *at = (char *)plan + row->offset;
+
+	if (row->size == sizeof(bool))
+		*(bool *)at = value != 0;
+	else if (row->size == sizeof(unsigned))
+		*(unsigned *)at = (unsigned)value;
+	else
+		*(int64_t *)at = value;
+}
+
+void plan_write(const struct plan *plan, bool all, struct buf *out)
+{
+	struct plan own;
+
+	plan_of_seed(&own, plan->seed);
+	buf_printf(out, "seed %" PRIu64 "\n", plan->seed);
+	for (size_t i = 0; i < NUMBER_COUNT; i++)
+		if (all || get_number(plan, &NUMBERS[i]) != get_number(&own, &NUMBERS[i]))
+			buf_printf(out, "%s %" PRId64 "\n", NUMBERS[i].name, get_number(plan, &NUMBERS[i]));
+	for (int f = 0; f < FAULT_COUNT; f++)
+		if (plan->odds[f] != own.odds[f] || (all && plan->odds[f] != 0))
+			buf_printf(out, "fault %s %" PRIu32 "\n", FAULTS[f], plan->odds[f]);
+	for (int w = 0; w < WORK_COUNT; w++)
+		if (plan->weight[w] != own.weight[w] || (all && plan->weight[w] != 0))
+			buf_printf(out, "work %s %" PRIu32 "\n", WORKS[w], plan->weight[w]);
+	for (unsigned t = 0; t < plan->tablets; t++)
+		if ((plan->silent[t / 64] >> (t % 64) & 1) != 0)
+			buf_printf(out, "silent %u\n", t + 1);
+	if (plan->only != NULL && plan->only_count == 0)
+		buf_printf(out, "only nothing\n");
+	for (size_t i = 0; plan->only != NULL && i < plan->only_count; i++) {
+		const uint64_t packed = plan->only[i].packed, k = packed & ((UINT64_C(1) << NODE_SHIFT) - 1);
+		const unsigned type = (unsigned)(packed >> TYPE_SHIFT), node = (unsigned)(packed >> NODE_SHIFT) & 0xFFFF;
+
+		buf_printf(out, "only %s %u %" PRIu64 "\n", type == TYPE_ACT ? "act" : FAULTS[type], node, k);
+	}
+}
+
+static int name_index(const char *const *names, int count, const char *word)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], word) == 0)
+			return i;
+	return -1;
+}
+
+struct reading {
+	struct plan *plan;
+	struct instance *only;
+	size_t count, room;
+};
+
+static void add_only(struct reading *r, unsigned type, unsigned node, uint64_t k)
+{
+	if (r->count == r->room) {
+		r->room = r->room * 2 + 64;
+		r->only = realloc(r->only, r->room * sizeof *r->only);
+		assert(r->only != NULL);
+	}
+	r->only[r->count++] = pack(type, node, k);
+}
+
+static bool read_only_line(struct reading *r, const char *line)
+{
+	char word[32];
+	unsigned node;
+	uint64_t k;
+	int type;
+
+	if (r->only == NULL)
+		r->only = calloc(r->room = 64, sizeof *r->only);
+	if (strcmp(line, "only nothing") == 0)
+		return true;
+	if (sscanf(line, "only %31s %u %" SCNu64, word, &node, &k) != 3)
+		return false;
+	type = strcmp(word, "act") == 0 ? TYPE_ACT : name_index(FAULTS, FAULT_COUNT, word);
+	if (type < 0 || node > PLAN_TABLETS_MAX || k >> NODE_SHIFT != 0)
+		return false;
+	add_only(r, (unsigned)type, node, k);
+	return true;
+}
+
+static bool read_line(struct reading *r, const char *line)
+{
+	struct plan *plan = r->plan;
+	char word[32];
+	uint64_t number;
+	uint32_t odds;
+	int64_t value;
+	int at;
+
+	if (sscanf(line, "seed %" SCNu64, &number) == 1) {
+		plan_of_seed(plan, number);
+		return true;
+	}
+	if (strncmp(line, "only ", 5) == 0)
+		return read_only_line(r, line);
+	if (sscanf(line, "fault %31s %" SCNu32, word, &odds) == 2 && (at = name_index(FAULTS, FAULT_COUNT, word)) >= 0) {
+		plan->odds[at] = odds;
+		return true;
+	}
+	if (sscanf(line, "work %31s %" SCNu32, word, &odds) == 2 && (at = name_index(WORKS, WORK_COUNT, word)) >= 0) {
+		plan->weight[at] = odds;
+		return true;
+	}
+	if (sscanf(line, "silent %" SCNu64, &number) == 1 && number >= 1 && number <= PLAN_TABLETS_MAX) {
+		plan->silent[(number - 1) / 64] |= UINT64_C(1) << ((number - 1) % 64);
+		return true;
+	}
+	if (sscanf(line, "%31s %" SCNd64, word, &value) == 2)
+		for (size_t i = 0; i < NUMBER_COUNT; i++)
+			if (strcmp(NUMBERS[i].name, word) == 0) {
+				set_number(plan, &NUMBERS[i], value);
+				return plan->tablets <= PLAN_TABLETS_MAX;
+			}
+	return false;
+}
+
+/* One line, as much of it as there is room for. */
+static bool next_line(FILE *in, char line[128])
+{
+	int c;
+
+	if (fgets(line, 128, in) == NULL)
+		return false;
+	if (strchr(line, '\n') == NULL)
+		while ((c = fgetc(in)) != EOF && c != '\n')
+			;
+	line[strcspn(line, "\n")] = '\0';
+	return true;
+}
+
+bool plan_read(struct plan *plan, FILE *in, char line_out[128])
+{
+	struct reading r = { .plan = plan };
+
+	*plan = (struct plan){ .until_ms = INT64_MAX };
+	while (next_line(in, line_out)) {
+		if (line_out[0] == '#')
+			continue;
+		if (line_out[0] == '\0' || strcmp(line_out, "--") == 0)
+			break;
+		if (!read_line(&r, line_out)) {
+			free(r.only);
+			return false;
+		}
+	}
+	if (r.only != NULL)
+		qsort(r.only, r.count, sizeof *r.only, compare);
+	plan->only = r.only;
+	plan->only_count = r.count;
+	return plan->seed != 0;
+}

@@ -1,0 +1,32 @@
+/* work.h - what people do in a run, such that a computer can judge it: every text that is
+ * typed holds a word nobody else types (ghost.h), and every screen that was looked at is kept.
+ *
+ * The works are plan.h's. On the small schema (support/world.h) they act on `patient` and `item`, on the whole one on visits,
+ * notes, tasks, observations, medications, risks… Records have fixed slots: which record an act is about follows from
+ * its dice and the slot's id from the seed, so that an act that is left out moves no other. An act
+ * whose record is not there does nothing.
+ */
+#ifndef TESTS_SIM_WORK_H
+#define TESTS_SIM_WORK_H
+
+#include "tests/sim/sim.h"
+
+/* Patients, first records, assignments: at the centre, which is up, before any fault. Makes sim->works. */
+void work_begin(struct sim *sim);
+void work_free(struct works *works); /* NULL is fine */
+
+/* The patient of a slot, as ghost.h's words name it, whether or not somebody made it yet: the plan's patients first, then
+ * those that tablets take up. Follows from the seed. */
+unsigned work_patient_count(const struct sim *sim);
+struct id work_patient(const struct sim *sim, unsigned slot);
+
+/* The k-th act of the person with the tablet, whose process is up. Opens and ends its node's act itself. */
+void work_tablet(struct sim_tablet *t, uint64_t k);
+
+/* The k-th act of a supervisor: assignments flipped, records made and edited, held work answered, conflicts decided. */
+void work_centre(struct sim *sim, uint64_t k);
+
+/* Before the check of the end: whatever a person would still do so that nothing waits for ever (nothing may be needed). */
+void work_end(struct sim *sim);
+
+#endif
