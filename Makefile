@@ -89,9 +89,11 @@ PROGRAMS_IN = $(abspath $(if $(filter release,$(VARIANT)),$(BUILD),$B))
 RUN   = DOORSTEP_BUILD='$(PROGRAMS_IN)' tests/run.sh $(BUILD)/logs
 # tap:NAME:COMMAND for each test program of $(2), built as variant $(1).
 runners = $(foreach t,$(2),'tap:$(patsubst tests/%.c,%,$t):$(BUILD)/$(1)/$(t:.c=)')
+# A slice of fresh seeds, in variant $(1), for $(2) seconds.
+hunter = 'tap:sim/hunt-$(1):SECONDS=$(2) FOLDER=$(BUILD)/sim $(BUILD)/$(1)/$(HUNT)'
 python_runners = $(foreach t,$(E2E_TESTS),'tap:$(patsubst tests/%.py,%,$t):$(PYTHON) $t')
 
-.PHONY: all programs objects tests units sims helpers bench bench-capture check suites check-asan suites-asan demo setup unit store e2e sim text lint tidy cppcheck analyze ratchet coverage purity \
+.PHONY: all programs objects tests units sims helpers bench bench-capture check suites check-asan suites-asan demo setup unit store e2e sim sim-bugs text lint tidy cppcheck analyze ratchet coverage purity \
 	includes headers warnings style install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -166,8 +168,16 @@ unit: units
 	@$(RUN) $(call runners,$(VARIANT),$(UNIT_TESTS))
 store: $(patsubst %.c,$B/%,$(STORE_TESTS))
 	@$(RUN) $(call runners,$(VARIANT),$(STORE_TESTS))
-sim: sims
-	@$(RUN) $(call runners,$(VARIANT),$(SIM_TESTS))
+# The hunt: make sim SEEDS=100000 goes on for hours, says how far it is, and ends at Ctrl-C; RESUME=1 goes on where it
+# ended. SEED=n tells one run step by step (tests/sim/README.md).
+HUNT := tests/sim/hunt
+sim: setup
+	@$(MAKE) --no-print-directory $B/$(HUNT) >/dev/null
+	@FOLDER='$(BUILD)/sim' $(foreach v,SEEDS FROM SECONDS SEED STOP_AT SHRINK RESUME WORKERS,$(if $($v),$v='$($v)')) $B/$(HUNT)
+# Are seeded bugs found? BUGS='name …' for some of them; hours for all.
+sim-bugs: setup
+	@$(MAKE) --no-print-directory VARIANT=release $(BUILD)/release/$(HUNT) >/dev/null
+	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/sim/bugs.py $(BUGS)
 # make text TRIPLES=10000000: the merge of narrative over as many random triples, and against git's.
 TEXT_SIMS := tests/sim/test_text.c tests/sim/test_text_git.c
 text: $(patsubst %.c,$B/%,$(TEXT_SIMS))
@@ -180,17 +190,19 @@ check: setup
 suites:
 	@$(RUN) \
 		'gate:compiles:$(AGAIN) -k VARIANT=release programs sims helpers' \
-		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan tests' \
+		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan tests $(BUILD)/asan/$(HUNT)' \
 		$(foreach g,warnings includes headers purity style ratchet cppcheck tidy analyze coverage,'gate:$g:$(AGAIN) $g') \
 		'tap:lint/test_gates:tests/lint/test_gates.sh' \
 		$(call runners,asan,$(UNIT_TESTS) $(STORE_TESTS)) \
 		$(call runners,release,$(SIM_TESTS)) \
+		$(call hunter,release,60) $(call hunter,asan,40) \
+		'tap:sim/bugs:$(PYTHON) tests/sim/bugs.py --check' \
 		$(python_runners)
 
 # All of it under the sanitizers, sim with fewer seeds. They report to files, so that a report of a program that is then
 # killed, or whose exit nobody asks for, is a failure too.
 REPORTS   := $(abspath $(BUILD))/reports
-SANITIZED = SEEDS=$(or $(SEEDS),1000) RUN_SECONDS=3600 ASAN_OPTIONS='log_path=$(REPORTS)/asan:handle_abort=1' \
+SANITIZED = SEEDS=$(or $(SEEDS),1000) STEPS_EVERY=5 SWEEP_POINTS=2 RUN_SECONDS=3600 ASAN_OPTIONS='log_path=$(REPORTS)/asan:handle_abort=1' \
 	UBSAN_OPTIONS='log_path=$(REPORTS)/ubsan:print_stacktrace=1'
 check-asan: setup
 	@$(MAKE) --no-print-directory VARIANT=asan suites-asan
@@ -198,7 +210,7 @@ suites-asan:
 	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
 	@$(SANITIZED) $(RUN) \
 		'gate:compiles-asan:$(AGAIN) -k VARIANT=asan programs tests sims helpers' \
-		$(call runners,asan,$(C_TESTS)) \
+		$(call runners,asan,$(C_TESTS)) $(call hunter,asan,600) \
 		$(python_runners) \
 		'gate:reports:! grep . $(REPORTS)/* 2>/dev/null'
 

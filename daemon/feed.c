@@ -81,6 +81,24 @@ static enum status renew_fills(const struct page *page, struct cursor *cursor, s
 	return count <= CURSOR_FILLS_MAX ? ST_OK : ST_LIMIT;
 }
 
+/* Patients that this request's changes made, or are about, and that have left already: where one came and went between
+ * two answers that were heard, membership is the same at both ends, and the tablet that made it still holds it. */
+static size_t gone_again(const struct page *page, struct id *gone, size_t count)
+{
+	const struct feed_case *feed = page->feed;
+
+	for (size_t i = 0; i < feed->taken_count; i++) {
+		const struct taken *taken = &feed->taken[i];
+		bool known = taken->kind == NULL || !taken->kind->is_patient || page_is_member(page, &taken->id);
+
+		for (size_t j = 0; j < count && !known; j++)
+			known = id_equal(&gone[j], &taken->id);
+		if (!known)
+			gone[count++] = taken->id;
+	}
+	return count;
+}
+
 /* Who is new, who is gone since the cursor's scope. A tablet that knows more of the
  * schema than what it was fed is filled again. */
 static enum status compare_membership(struct page *page, struct cursor *cursor, struct answer *answer)
@@ -95,12 +113,12 @@ static enum status compare_membership(struct page *page, struct cursor *cursor, 
 					   &before_count);
 	if (st != ST_OK)
 		return st;
-	gone = arena_alloc(feed->arena, (before_count + 1) * sizeof *gone);
+	gone = arena_alloc(feed->arena, (before_count + feed->taken_count + 1) * sizeof *gone);
 	added = arena_alloc(feed->arena, (page->member_count + 1) * sizeof *added);
 	if (gone == NULL || added == NULL)
 		return ST_NOMEM;
 	answer->let_go = gone;
-	answer->let_go_count = only_in(before, before_count, page->members, page->member_count, gone);
+	answer->let_go_count = gone_again(page, gone, only_in(before, before_count, page->members, page->member_count, gone));
 	if (again) {
 		cursor->complete = cursor->position = page->complete = 0;
 		cursor->fill_count = 0;

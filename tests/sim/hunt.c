@@ -143,6 +143,7 @@ static void work(struct hunt *h, size_t worker)
 
 /* --- all of them --------------------------------------------------------------------------------- */
 
+/* 0: this is the worker, and it has done its work. It ends in order, so that leaks are told under the sanitizers. */
 static pid_t start_worker(struct hunt *h, size_t worker)
 {
 	const pid_t child = fork();
@@ -153,8 +154,7 @@ static pid_t start_worker(struct hunt *h, size_t worker)
 		return child;
 	(void)signal(SIGINT, SIG_IGN);
 	work(h, worker);
-	(void)fflush(NULL);
-	_exit(0);
+	return 0;
 }
 
 static void tell_progress(const struct hunt *h, double began, uint64_t first)
@@ -180,14 +180,16 @@ static bool bury(struct hunt *h, size_t worker, int status)
 	return true;
 }
 
-static void run_all(struct hunt *h, size_t workers, double began, uint64_t first, const sigset_t *awaited)
+/* False in a worker. */
+static bool run_all(struct hunt *h, size_t workers, double began, uint64_t first, const sigset_t *awaited)
 {
 	pid_t children[WORKERS_MAX];
 	double told = began;
 	size_t alive = workers;
 
 	for (size_t i = 0; i < workers; i++)
-		children[i] = start_worker(h, i);
+		if ((children[i] = start_worker(h, i)) == 0)
+			return false;
 	while (alive > 0) {
 		const struct timespec wait = { .tv_sec = 0, .tv_nsec = 100000000 };
 		int status = 0;
@@ -200,16 +202,17 @@ static void run_all(struct hunt *h, size_t workers, double began, uint64_t first
 			for (size_t i = 0; i < workers; i++) {
 				if (children[i] != ended)
 					continue;
-				if (bury(h, i, status) && !h->stop)
-					children[i] = start_worker(h, i);
-				else
+				if (!bury(h, i, status) || h->stop)
 					alive--;
+				else if ((children[i] = start_worker(h, i)) == 0)
+					return false;
 			}
 		if (seconds() - told > PROGRESS_S) {
 			tell_progress(h, began, first);
 			told = seconds();
 		}
 	}
+	return true;
 }
 
 /* --- what was covered ------------------------------------------------------------------------------ */
@@ -390,7 +393,6 @@ int main(void)
 	printf("TAP version 13\n");
 	if (one != 0)
 		return tell_one(one);
-	(void)mkdir("build", 0777);
 	(void)mkdir(folder, 0777);
 	printf("1..3\n");
 	h->next = first;
@@ -404,7 +406,8 @@ int main(void)
 	sigaddset(&awaited, SIGINT);
 	sigaddset(&awaited, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &awaited, NULL);
-	run_all(h, worker_count(), began, first, &awaited);
+	if (!run_all(h, worker_count(), began, first, &awaited))
+		return 0;
 	write_state(h, folder, first);
 	return report(h, first, seconds() - began, folder, seeds_from_environment("SHRINK", 300));
 }

@@ -44,7 +44,7 @@ static bool look(struct sim_tablet *t, const struct place *place, struct page *p
 	for (size_t i = 0; i < PAGE_FIELDS && form->fields[i] != NULL; i++) {
 		if (!place_read(t, place, form->fields[i], text) || strlen(text) >= PAGE_TEXT_SIZE)
 			return false;
-		(void)snprintf(page->texts[i], PAGE_TEXT_SIZE, "%s", text);
+		memcpy(page->texts[i], text, strlen(text) + 1);
 		page->shown[i] = ghost_last_in(text, strlen(text));
 	}
 	page->is_open = page->version > 0;
@@ -117,7 +117,7 @@ static void save(struct deed *d, struct page *page, bool fresh)
 	if (fresh || strlen(text) >= PAGE_TEXT_SIZE) {
 		page->is_open = false;
 	} else {
-		(void)snprintf(page->texts[field], PAGE_TEXT_SIZE, "%s", text);
+		memcpy(page->texts[field], text, strlen(text) + 1);
 		page->shown[field] = d->words[0];
 	}
 }

@@ -507,6 +507,29 @@ static void a_cursor_ahead_of_the_centre_is_a_step_back(void **state)
 	end(f);
 }
 
+static void a_patient_made_and_taken_away_before_the_tablet_heard_of_either_is_let_go(void **state)
+{
+	struct fixture *f = begin();
+	struct world_tablet *t = &f->w.tablets[0];
+	struct buf unheard;
+	char patient_text[ID_TEXT_SIZE];
+	struct id patient;
+
+	(void)state;
+	world_sync(t);
+	patient = world_id(&f->w);
+	id_format(&patient, patient_text);
+	assert_int_equal(world_sql(t, "INSERT INTO patient(id, name) VALUES('%s', 'Ada')", patient_text), SQLITE_OK);
+	(void)world_build(t);
+	buf_init(&unheard, LIMIT_BODY_MAX);
+	assert_int_equal(world_ask(&f->w, &t->request, &unheard), ST_OK);
+	buf_close(&unheard);
+	world_unassign(&f->w, 0, &patient);
+	world_sync(t);
+	assert_int_equal(world_int(t, "SELECT count(*) FROM ds_caseload WHERE patient='%s' AND state='left'", patient_text), 1);
+	end(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +545,7 @@ int main(void)
 		cmocka_unit_test(standing_values_go_while_the_patient_is_in_scope_and_only_then),
 		cmocka_unit_test(a_deletion_is_a_mark_and_a_restored_record_comes_whole),
 		cmocka_unit_test(who_left_is_let_go_and_who_comes_back_is_filled_whole),
+		cmocka_unit_test(a_patient_made_and_taken_away_before_the_tablet_heard_of_either_is_let_go),
 		cmocka_unit_test(who_left_and_came_back_between_two_answers_has_only_news),
 		cmocka_unit_test(another_care_managers_patient_is_never_mentioned),
 		cmocka_unit_test(an_older_tablet_is_sent_only_what_it_knows_and_filled_again_once_it_is_newer),
