@@ -90,7 +90,7 @@ RUN   = DOORSTEP_BUILD='$(PROGRAMS_IN)' tests/run.sh $(BUILD)/logs
 # tap:NAME:COMMAND for each test program of $(2), built as variant $(1).
 runners = $(foreach t,$(2),'tap:$(patsubst tests/%.c,%,$t):$(BUILD)/$(1)/$(t:.c=)')
 # A slice of fresh seeds, in variant $(1), for $(2) seconds.
-hunter = 'tap:sim/hunt-$(1):SECONDS=$(2) FOLDER=$(BUILD)/sim $(BUILD)/$(1)/$(HUNT)'
+hunter = 'tap:sim/hunt-$(1):SECONDS=$(2) FOLDER=$(BUILD)/sim-$(1) $(BUILD)/$(1)/$(HUNT)'
 python_runners = $(foreach t,$(E2E_TESTS),'tap:$(patsubst tests/%.py,%,$t):$(PYTHON) $t')
 
 .PHONY: all programs objects tests units sims helpers bench bench-capture check suites check-asan suites-asan demo setup unit store e2e sim sim-bugs text lint tidy cppcheck analyze ratchet coverage purity \
@@ -173,7 +173,7 @@ store: $(patsubst %.c,$B/%,$(STORE_TESTS))
 HUNT := tests/sim/hunt
 sim: setup
 	@$(MAKE) --no-print-directory $B/$(HUNT) >/dev/null
-	@FOLDER='$(BUILD)/sim' $(foreach v,SEEDS FROM SECONDS SEED STOP_AT SHRINK RESUME WORKERS,$(if $($v),$v='$($v)')) $B/$(HUNT)
+	@FOLDER='$(BUILD)/sim' $(foreach v,SEEDS FROM SECONDS SEED STOP_AT SHRINK TWICE RESUME WORKERS,$(if $($v),$v='$($v)')) $B/$(HUNT)
 # Are seeded bugs found? BUGS='name …' for some of them; hours for all.
 sim-bugs: setup
 	@$(MAKE) --no-print-directory VARIANT=release $(BUILD)/release/$(HUNT) >/dev/null
@@ -195,7 +195,7 @@ suites:
 		'tap:lint/test_gates:tests/lint/test_gates.sh' \
 		$(call runners,asan,$(UNIT_TESTS) $(STORE_TESTS)) \
 		$(call runners,release,$(SIM_TESTS)) \
-		$(call hunter,release,60) $(call hunter,asan,40) \
+		$(call hunter,release,50) $(call hunter,asan,35) \
 		'tap:sim/bugs:$(PYTHON) tests/sim/bugs.py --check' \
 		$(python_runners)
 

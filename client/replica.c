@@ -264,8 +264,10 @@ enum status replica_open_secured(struct replica *r, const char *path, const stru
 	enum status status = replica_open(r, path, schema, env, false, why);
 	enum status secured = status == ST_OK ? db_secure(&r->db) : ST_OK;
 
-	if (secured != ST_OK)
-		env_log(env, LOG_WARNING, "replica", "not secured", "status=%s", status_name(secured));
+	if (secured == ST_OK)
+		return status;
+	r->db.failed = true;
+	env_log(env, LOG_WARNING, "replica", "not secured", "status=%s", status_name(secured));
 	return status;
 }
 

@@ -487,13 +487,11 @@ enum status db_secure(struct db *db)
 	sqlite3_file *wal = NULL;
 	enum status status = db_begin(db);
 
-	db->failed = true;
 	if (status != ST_OK)
 		return status;
 	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal != NULL &&
 	    wal->pMethods != NULL)
 		status = write_again(db, wal);
 	db_rollback(db);
-	db->failed = status != ST_OK;
 	return status;
 }

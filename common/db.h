@@ -74,8 +74,8 @@ void db_rollback(struct db *db);
 /* Write the WAL's bytes over themselves and sync it, under its writer's lock. Whoever opens a database that another program
  * may have open after a failed fsync calls it before it writes: the system then shows all of them what is not on
  * the disk, whatever is committed behind that hangs on it, and no later fsync makes it last (Rebello et al., "Can
- * Applications Recover from fsync Failures?", USENIX ATC 2020). ST_OK without a WAL. After any failure `failed` is set: it
- * is read, and not written, until it was opened again and secured. The statuses of db_begin. */
+ * Applications Recover from fsync Failures?", USENIX ATC 2020). ST_OK without a WAL; after anything else nothing may be written
+ * until it was called again. The statuses of db_begin. */
 enum status db_secure(struct db *db) MUST_CHECK;
 
 #endif

@@ -3,7 +3,8 @@
  *
  * A word is unique: "p3w17." belongs to the patient of slot 3 and is the 17th of the run, so that a word that turns up
  * where its patient has no business is told (I13), and a value names who typed it, when by the true time, and
- * what they saw. Checks (RELIABILITY.md section 1): I1, I7, I21, I26 and the tablet's side of I3, I5, I8, I9, I22, I27.
+ * what they saw. Checks (RELIABILITY.md section 1): I1, I7, I21 and the tablet's side of I3, I8, I9, I12, I22, I27. Of I26
+ * it knows what each screen showed; the judge asks.
  */
 #ifndef TESTS_SIM_GHOST_H
 #define TESTS_SIM_GHOST_H

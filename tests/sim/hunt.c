@@ -7,10 +7,11 @@
  *   SHRINK=n    tries to make each failure smaller (300; 0 = none); kept in FOLDER/seed-N.txt
  *   FOLDER=…    where failures and the state go (build/sim)
  *   WORKERS=n   processes (as many as processors)
+ *   TWICE=n     play every n-th seed twice (100): it must have the same trace
  *   RESUME=1    go on where the hunt that was stopped in FOLDER ended
  *
- * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state. Every hundredth
- * run is played twice and must have the same trace. Prints TAP; progress goes to stderr.
+ * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state. Prints TAP; progress goes
+ * to stderr.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -31,7 +32,7 @@
 
 #define WORKERS_MAX 16
 #define FAILURES_MAX 32
-#define TWICE_EVERY 100
+#define TWICE_USUAL 100
 #define MET_SEEDS_MIN 1500
 #define PROGRESS_S 10
 #define PATH_MAX_LEN 512
@@ -53,6 +54,7 @@ struct hunt {
 	struct failure_of failures[FAILURES_MAX];
 	_Atomic uint64_t playing[WORKERS_MAX];
 	size_t stop_at;
+	uint64_t twice_every;
 	int64_t until_s; /* by the monotonic clock; 0 = no bound */
 };
 
@@ -109,7 +111,7 @@ static void play(struct hunt *h, struct sim_stock *stock, struct attempt *attemp
 	add_up(h, attempt, &plan);
 	if (attempt->invariant[0] != '\0')
 		add_failure(h, seed, attempt->invariant, attempt->wrong);
-	if (seed % TWICE_EVERY != 0)
+	if (seed % h->twice_every != 0)
 		return;
 	hash = attempt->hash;
 	attempt_play(attempt, stock, &plan, NULL);
@@ -222,7 +224,7 @@ static void state_path(char out[PATH_MAX_LEN], const char *folder)
 	(void)snprintf(out, PATH_MAX_LEN, "%s/state", folder);
 }
 
-/* "first next last ran tablet-days" and then a line for each counter. */
+/* "first next last ran tablet-days events", then a line for each counter, then one for each fault: was it on? */
 static void write_state(const struct hunt *h, const char *folder, uint64_t first)
 {
 	char path[PATH_MAX_LEN];
@@ -236,6 +238,8 @@ static void write_state(const struct hunt *h, const char *folder, uint64_t first
 		      (uint64_t)h->ran, (uint64_t)h->tablet_days, (uint64_t)h->steps);
 	for (size_t i = 0; i < MET_COUNT; i++)
 		(void)fprintf(out, "%" PRIu64 "\n", (uint64_t)h->met[i]);
+	for (size_t f = 0; f < FAULT_COUNT; f++)
+		(void)fprintf(out, "%d\n", (int)h->enabled[f]);
 	(void)fclose(out);
 }
 
@@ -258,13 +262,17 @@ static bool read_state(struct hunt *h, const char *folder, uint64_t *first)
 		good = fscanf(in, "%" SCNu64, &count) == 1;
 		h->met[i] = count;
 	}
+	for (size_t f = 0; f < FAULT_COUNT && good; f++) {
+		int enabled = 0;
+
+		good = fscanf(in, "%d", &enabled) == 1;
+		h->enabled[f] = enabled != 0;
+	}
 	(void)fclose(in);
 	h->next = next;
 	h->ran = ran;
 	h->tablet_days = days;
 	h->steps = steps;
-	for (size_t f = 0; f < FAULT_COUNT; f++)
-		h->enabled[f] = true;
 	return good;
 }
 
@@ -397,6 +405,8 @@ int main(void)
 	printf("1..3\n");
 	h->next = first;
 	h->last = first + seeds_from_environment("SEEDS", time_s > 0 ? UINT32_MAX : 500);
+	h->twice_every = seeds_from_environment("TWICE", TWICE_USUAL);
+	h->twice_every += h->twice_every == 0;
 	h->stop_at = (size_t)seeds_from_environment("STOP_AT", 5);
 	if (seeds_from_environment("RESUME", 0) != 0 && read_state(h, folder, &first))
 		printf("# goes on at seed %" PRIu64 "\n", (uint64_t)h->next);

@@ -1,7 +1,8 @@
 /* judge.h - the centre's judge: feeds the reference model (model.h) with everything the centre takes, compares what
  * the centre made of it, and watches what it hands out.
  *
- * Checks (RELIABILITY.md section 1): I2, I3, I4, I5, I8, I10, I11, I12, I13, I14, I16, I17, I20, I23 and the centre's side of I1, I22, I26, I27.
+ * Checks (RELIABILITY.md section 1): I2, I3, I4, I5, I8, I10, I11, I12, I13, I14, I16, I17, I23 and the centre's side
+ * of I1, I21, I26 and I27.
  * It reads the centre's store between its transactions, when no fault strikes, and the words of ghost.h.
  */
 #ifndef TESTS_SIM_JUDGE_H

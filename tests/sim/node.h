@@ -17,7 +17,8 @@ void node_close(struct node *node);
 int64_t node_wall_ms(const struct node *node);
 int64_t node_boot_ms(const struct node *node);
 
-/* k: which of its acts at this site. labels: points where it may be killed, NULL-ended; NULL: none. */
+/* k: which of its acts at this site. labels: points where it may be killed, NULL-ended; NULL: none, but where the centre's
+ * people act (SITE_CENTRE_ACT) those that they may come to. */
 void node_act_begin(struct node *node, enum site site, uint64_t k, const char *const *labels);
 /* Did it live through it? If not, `down` was called to close all that the process had open, and it will start again. */
 bool node_act_end(struct node *node, void (*down)(struct node *node));

@@ -173,10 +173,10 @@ void plan_write(const struct plan *plan, bool all, struct buf *out)
 		if (all || get_number(plan, &NUMBERS[i]) != get_number(&own, &NUMBERS[i]))
 			buf_printf(out, "%s %" PRId64 "\n", NUMBERS[i].name, get_number(plan, &NUMBERS[i]));
 	for (int f = 0; f < FAULT_COUNT; f++)
-		if (plan->odds[f] != own.odds[f] || (all && plan->odds[f] != 0))
+		if (plan->odds[f] != own.odds[f] || all)
 			buf_printf(out, "fault %s %" PRIu32 "\n", FAULTS[f], plan->odds[f]);
 	for (int w = 0; w < WORK_COUNT; w++)
-		if (plan->weight[w] != own.weight[w] || (all && plan->weight[w] != 0))
+		if (plan->weight[w] != own.weight[w] || all)
 			buf_printf(out, "work %s %" PRIu32 "\n", WORKS[w], plan->weight[w]);
 	for (unsigned t = 0; t < plan->tablets; t++)
 		if ((plan->silent[t / 64] >> (t % 64) & 1) != 0)

@@ -73,8 +73,8 @@ void plan_of_seed(struct plan *plan, uint64_t seed);
 /* May it happen at all (sizes and lists; odds apart)? */
 bool plan_has(const struct plan *plan, struct instance instance, int64_t elapsed_ms);
 
-/* One line a fact, "seed 12", "tablets 5", "fault lost-up 6", "work notes 3", "until 3600000", "silent 2",
- * "only act 3 17", "only fault cut 2 9": what differs from the seed's own plan, or all of it. */
+/* One line a fact, "seed 12", "tablets 5", "fault lost-up 6", "work notes 3", "until_ms 3600000", "silent 2",
+ * "only act 3 17", "only cut 2 9", "only nothing": what differs from the seed's own plan, or all of it. */
 void plan_write(const struct plan *plan, bool all, struct buf *out);
 /* Reads such lines up to an empty one, the end, or "--"; unknown words are an error in *line_out. The list of `only` is allocated: free() it. */
 bool plan_read(struct plan *plan, FILE *in, char line_out[128]);

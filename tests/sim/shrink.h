@@ -2,8 +2,8 @@
  * tablets, fewer kinds of fault, and in the end fewer single acts and faults (delta debugging: Zeller and Hildebrandt,
  * "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 2002).
  *
- * Each try is a process of its own (attempt.h). A finding that died shrinks by its trace's time alone, since nobody
- * could say what had struck.
+ * Each try is a process of its own (attempt.h). A finding that died or hung shrinks by time, tablets and kinds of fault
+ * alone, since nobody could say what had struck.
  */
 #ifndef TESTS_SIM_SHRINK_H
 #define TESTS_SIM_SHRINK_H

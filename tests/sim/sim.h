@@ -8,10 +8,10 @@
  *   2. Days pass: people act, tablets sync when the engine says so, faults strike (plan.h).
  *   3. All heals: no more faults, everything is started; clocks may stay wrong.
  *   4. Within three times the longest back-off every outbox is empty (I21); then at most three rounds of syncs.
- *   5. check_end: everything is compared; all is closed, opened again, and checked once more.
+ *   5. The ghosts ask for their words; all is closed, opened again and found whole; then everything is compared.
  *
  * A trace is a list of lines: when, who, what. Its hash names the run: the same seed has the same hash.
- * One thread; a struct sim is some hundred kilobytes, on the heap.
+ * One thread; a struct sim lives on the heap.
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
@@ -189,7 +189,7 @@ struct sim_stock *sim_stock_new(void);
 void sim_stock_free(struct sim_stock *stock);
 
 /* Centre and tablets, enrolled and running, with empty replicas: for scenarios that are told step by step, in PHASE_BEGIN
- * (no faults but those set by hand in node.peril). sim_free closes it. */
+ * (no faults but what a node.watch set by hand does). sim_free closes it. */
 struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *told);
 /* The next event of the heap. False: there is none at or before until_ms. Time goes on to it. */
 bool sim_step(struct sim *sim, int64_t until_ms);

@@ -33,7 +33,7 @@ bool tablet_act_end(struct sim_tablet *t);
 
 /* --- what a person or a program does; within node_act_begin … end ---------------------------- */
 
-/* One statement, or several with ";", by the connection that the plan says (through: k of the act decides). SQLite's result
+/* One statement, or several with ";". program: by another program's connection, where the plan has one. SQLite's result
  * code. "%s" and the like are sqlite3_mprintf's. */
 int tablet_sql(struct sim_tablet *t, bool program, const char *format, ...);
 /* The connection that such a statement goes through. */

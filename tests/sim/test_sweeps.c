@@ -20,6 +20,7 @@
 
 #include "tests/sim/alloc.h"
 #include "tests/sim/sweep.h"
+#include "tests/support/seeds.h"
 
 /* --- every allocation of the program comes through here (alloc.h) --- */
 
@@ -152,24 +153,35 @@ static void print_totals(const struct sweep_totals *totals)
 	       totals->unsaid);
 }
 
-int main(void)
+static int play_part(void *ctx, size_t part, size_t parts)
 {
-	const uint64_t start = number_of("SWEEP_START", (uint64_t)time(NULL));
+	const uint64_t start = *(const uint64_t *)ctx;
 	struct CMUnitTest tests[TESTS_MAX];
-	size_t count = 0;
+	size_t count = 0, mine = 0;
 	int failed;
 
 	alloc_sqlite();
 	sweep_open(&sweep, number_of("SWEEP_POINTS", POINTS_DEFAULT), start);
-	printf("# SWEEP_START=%" PRIu64 "\n", start);
 	count = add_tests(tests, count, sweep_tablet(&sweep));
 	count = add_tests(tests, count, sweep_centre(&sweep));
 	count = add_tests(tests, count, sweep_codec(&sweep));
-	failed = _cmocka_run_group_tests("sweeps", tests, count, NULL, NULL);
+	for (size_t i = 0; i < count; i++)
+		if (i % parts == part)
+			tests[mine++] = tests[i];
+	failed = _cmocka_run_group_tests("sweeps", tests, mine, NULL, NULL);
 	print_totals(&sweep.totals);
 	sweep_tablet_close();
 	sweep_centre_close();
 	sweep_codec_close();
 	sweep_close(&sweep);
 	return failed;
+}
+
+int main(void)
+{
+	uint64_t start = number_of("SWEEP_START", (uint64_t)time(NULL));
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("# SWEEP_START=%" PRIu64 "\n", start);
+	return parts_run(play_part, &start);
 }

@@ -65,3 +65,29 @@ uint64_t seeds_from_environment(const char *name, uint64_t otherwise)
 
 	return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10) : otherwise;
 }
+
+int parts_run(parts_fn *fn, void *ctx)
+{
+	const size_t parts = worker_count();
+	pid_t children[WORKERS_MAX];
+	int failed = 0;
+
+	(void)fflush(stdout);
+	for (size_t i = 0; i < parts; i++) {
+		children[i] = fork();
+		if (children[i] < 0)
+			abort();
+		if (children[i] == 0) {
+			failed = fn(ctx, i, parts);
+			(void)fflush(stdout);
+			_exit(failed != 0);
+		}
+	}
+	for (size_t i = 0; i < parts; i++) {
+		int status = 0;
+
+		(void)waitpid(children[i], &status, 0);
+		failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	}
+	return failed;
+}

@@ -6,6 +6,7 @@
 #define TESTS_SUPPORT_SEEDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SEEDS_MET_MAX 32
@@ -21,5 +22,10 @@ typedef void seeds_fn(uint64_t first, uint64_t count, uint64_t step, bool told, 
 void seeds_run(uint64_t first, uint64_t count, seeds_fn *fn, struct seeds_result *sum);
 
 uint64_t seeds_from_environment(const char *name, uint64_t otherwise);
+
+/* A process for each part of a test program's work, as many as there are processors; each prints its own TAP with its own
+ * plan. Returns 0 where all returned 0. */
+typedef int parts_fn(void *ctx, size_t part, size_t parts);
+int parts_run(parts_fn *fn, void *ctx);
 
 #endif
