@@ -38,13 +38,15 @@ static int battery_percent(void)
 /* --- the replica -------------------------------------------------------------------- */
 
 /* After a failed fsync nobody knows what the disk holds: the connection is closed and opened
- * anew, never gone on with. */
+ * anew, never gone on with. What its owner opened is secured before anything is written to it. */
 static enum status mend_replica(struct agent *a, struct failure *why)
 {
 	const struct agent_options *o = &a->options;
 
-	if (agent_is_open(a) && !a->replica->db.failed)
+	if (agent_is_open(a) && !a->replica->db.failed) {
+		replica_secure(a->replica);
 		return ST_OK;
+	}
 	replica_close(a->replica);
 	return replica_open_secured(a->replica, a->database, o->schema, o->env, why);
 }

@@ -10,7 +10,6 @@
 #define SQL_MAX 65536
 #define IDENTITY_MAX 4096
 #define WAL_FRAME_BYTES (4096 + 24)
-#define BUSY_MS 5000 /* as db_open sets it */
 
 /* --- ds_meta ----------------------------------------------------------------------------------------------------- */
 
@@ -262,13 +261,20 @@ enum status replica_open_secured(struct replica *r, const char *path, const stru
 				 struct failure *why)
 {
 	enum status status = replica_open(r, path, schema, env, false, why);
-	enum status secured = status == ST_OK ? db_secure(&r->db) : ST_OK;
 
-	if (secured == ST_OK)
-		return status;
-	r->db.failed = true;
-	env_log(env, LOG_WARNING, "replica", "not secured", "status=%s", status_name(secured));
+	if (status == ST_OK)
+		replica_secure(r);
 	return status;
+}
+
+void replica_secure(struct replica *r)
+{
+	enum status status = db_secure(&r->db);
+
+	if (status == ST_OK)
+		return;
+	r->db.failed = true;
+	env_log(r->env, LOG_NOTICE, "replica", "not secured", "status=%s", status_name(status));
 }
 
 void replica_close(struct replica *r)
@@ -304,7 +310,7 @@ void replica_checkpoint(struct replica *r)
 	/* Not to keep anybody waiting: with somebody at work it moves what it can. */
 	(void)sqlite3_busy_timeout(handle, 0);
 	code = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	(void)sqlite3_busy_timeout(handle, BUSY_MS);
+	(void)sqlite3_busy_timeout(handle, DB_BUSY_MS);
 	if (code != SQLITE_OK && code != SQLITE_BUSY)
 		(void)db_status(&r->db, code);
 	env_crash_point(r->env, "A18 after checkpoint");

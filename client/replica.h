@@ -99,9 +99,11 @@ void replica_close(struct replica *r);
 
 /* As replica_open, for whoever will write much of it: the syncer. What other programs keep open and an fsync failed to
  * keep is written again first (db_secure); where that can't be done the replica is for reading alone, db.failed
- * says so, and it is no failure: it is tried again by opening it again. */
+ * says so, db_begin says why, and it is no failure: it is tried again by opening it again. */
 enum status replica_open_secured(struct replica *r, const char *path, const struct schema *schema,
 				 const struct env *env, struct failure *why) MUST_CHECK;
+/* The same for one that its owner opened; at once where it was done already. */
+void replica_secure(struct replica *r);
 
 /* Where PRAGMA schema_version has changed since the schema was last checked: compare it with
  * what it should be; restores like replica_open. */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS 5000
 #define SECURE_BYTES 16384
 #define CACHE_SLOTS_MIN 64
 
@@ -108,7 +107,7 @@ static enum status options_set(struct db *db)
 {
 	enum status status;
 
-	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
+	(void)sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
@@ -424,13 +423,13 @@ enum status db_begin(struct db *db)
 	enum status status;
 
 	db->began = false;
-	if (db->failed)
-		return ST_IO;
 	/* SQLite opens for reading alone what can't be written, and it stays so when it can be. */
 	if (sqlite3_db_readonly(db->handle, "main") == 1) {
 		db->failed = true;
 		return ST_READONLY;
 	}
+	if (db->failed)
+		return db->unsecured != ST_OK ? db->unsecured : ST_IO;
 	status = run_text(db, "BEGIN IMMEDIATE");
 	db->began = status == ST_OK;
 	return status;
@@ -485,13 +484,19 @@ static enum status write_again(struct db *db, sqlite3_file *wal)
 enum status db_secure(struct db *db)
 {
 	sqlite3_file *wal = NULL;
-	enum status status = db_begin(db);
+	enum status status;
 
-	if (status != ST_OK)
-		return status;
-	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal != NULL &&
-	    wal->pMethods != NULL)
+	if (db->secured && !db->failed)
+		return ST_OK;
+	status = db_begin(db);
+	if (status == ST_OK)
+		(void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (wal != NULL && wal->pMethods != NULL)
 		status = write_again(db, wal);
 	db_rollback(db);
+	if (status == ST_OK && db->failed)
+		status = ST_IO;
+	db->secured = status == ST_OK;
+	db->unsecured = status;
 	return status;
 }

@@ -17,13 +17,17 @@
 #include "common/status.h"
 #include "common/value.h"
 
+#define DB_BUSY_MS 5000 /* so long a statement waits for another program's lock, then ST_BUSY */
+
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt **cache; /* hash by SQL text */
 	size_t cache_size;
 	sqlite3_stmt *rollback; /* made at open, so that rolling back needs no memory */
 	bool began;  /* a write transaction, which nobody has ended yet */
-	bool failed; /* an fsync or a rollback failed: close and open again, never go on (STYLE.md) */
+	bool failed; /* an fsync or a rollback failed, or it can only be read: close and open again, never go on (STYLE.md) */
+	bool secured; /* db_secure succeeded */
+	enum status unsecured; /* why db_secure did not, else ST_OK */
 	const sqlite3_stmt *unbound; /* there was no memory for a parameter of it: its next step says so */
 };
 
@@ -63,8 +67,9 @@ enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out) MUST_CHECK
 /* Run a statement that returns no row, then db_done it. */
 enum status db_run(struct db *db, sqlite3_stmt *stmt) MUST_CHECK;
 
-/* BEGIN IMMEDIATE; ST_IO where failed is set; ST_READONLY sets it. Until db_commit or db_rollback every statement fails with ST_IO where SQLite
- * has ended the transaction by itself (as after an I/O error): alone it would be kept. */
+/* BEGIN IMMEDIATE. Where failed is set: why db_secure failed, if it did, else ST_IO. ST_READONLY, which sets it, comes
+ * before either. Until db_commit or db_rollback every statement fails with ST_IO where SQLite has ended the transaction
+ * by itself (as after an I/O error): alone it would be kept. */
 enum status db_begin(struct db *db) MUST_CHECK;
 enum status db_begin_read(struct db *db) MUST_CHECK;
 /* On failure rolled back. */
@@ -74,8 +79,8 @@ void db_rollback(struct db *db);
 /* Write the WAL's bytes over themselves and sync it, under its writer's lock. Whoever opens a database that another program
  * may have open after a failed fsync calls it before it writes: the system then shows all of them what is not on
  * the disk, whatever is committed behind that hangs on it, and no later fsync makes it last (Rebello et al., "Can
- * Applications Recover from fsync Failures?", USENIX ATC 2020). ST_OK without a WAL; after anything else nothing may be written
- * until it was called again. The statuses of db_begin. */
+ * Applications Recover from fsync Failures?", USENIX ATC 2020). ST_OK without a WAL, and at once where it was done since
+ * db_open; after anything else nothing may be written until it was called again. The statuses of db_begin. */
 enum status db_secure(struct db *db) MUST_CHECK;
 
 #endif

@@ -113,13 +113,13 @@ static enum status read_candidate(const struct kind *kind, const struct group *g
 	return st;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): as decision.h declares it. */
 /* Jansson says it in so many words, or nothing at all. */
 static bool no_memory(const json_error_t *error)
 {
 	return error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as decision.h declares it. */
 enum status decision_candidates(const struct kind *kind, const struct group *group, const char *text, size_t len,
 				struct arena *arena, struct decision_candidate **out, size_t *count_out)
 {

@@ -81,22 +81,41 @@ static enum status renew_fills(const struct page *page, struct cursor *cursor, s
 	return count <= CURSOR_FILLS_MAX ? ST_OK : ST_LIMIT;
 }
 
+/* Is this a patient that the centre has and this worker does not? */
+static enum status is_elsewhere(const struct page *page, const struct taken *taken, bool *out)
+{
+	struct store *store = page->feed->store;
+	struct id patient;
+	bool deleted;
+	enum status st;
+
+	*out = false;
+	if (taken->kind == NULL || !taken->kind->is_patient || page_is_member(page, &taken->id))
+		return ST_OK;
+	st = store->ops->record_head(store, taken->kind, &taken->id, &patient, &deleted);
+	*out = st == ST_OK;
+	return st == ST_NOT_FOUND ? ST_OK : st; /* a create that was returned: there is nothing to leave */
+}
+
 /* Patients that this request's changes made, or are about, and that have left already: where one came and went between
  * two answers that were heard, membership is the same at both ends, and the tablet that made it still holds it. */
-static size_t gone_again(const struct page *page, struct id *gone, size_t count)
+static enum status gone_again(const struct page *page, struct id *gone, size_t *count)
 {
 	const struct feed_case *feed = page->feed;
 
 	for (size_t i = 0; i < feed->taken_count; i++) {
-		const struct taken *taken = &feed->taken[i];
-		bool known = taken->kind == NULL || !taken->kind->is_patient || page_is_member(page, &taken->id);
+		const struct id *id = &feed->taken[i].id;
+		bool elsewhere = false, known = false;
+		const enum status st = is_elsewhere(page, &feed->taken[i], &elsewhere);
 
-		for (size_t j = 0; j < count && !known; j++)
-			known = id_equal(&gone[j], &taken->id);
-		if (!known)
-			gone[count++] = taken->id;
+		if (st != ST_OK)
+			return st;
+		for (size_t j = 0; j < *count && elsewhere && !known; j++)
+			known = id_equal(&gone[j], id);
+		if (elsewhere && !known)
+			gone[(*count)++] = *id;
 	}
-	return count;
+	return ST_OK;
 }
 
 /* Who is new, who is gone since the cursor's scope. A tablet that knows more of the
@@ -118,7 +137,10 @@ static enum status compare_membership(struct page *page, struct cursor *cursor, 
 	if (gone == NULL || added == NULL)
 		return ST_NOMEM;
 	answer->let_go = gone;
-	answer->let_go_count = gone_again(page, gone, only_in(before, before_count, page->members, page->member_count, gone));
+	answer->let_go_count = only_in(before, before_count, page->members, page->member_count, gone);
+	st = gone_again(page, gone, &answer->let_go_count);
+	if (st != ST_OK)
+		return st;
 	if (again) {
 		cursor->complete = cursor->position = page->complete = 0;
 		cursor->fill_count = 0;

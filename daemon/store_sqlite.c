@@ -264,9 +264,12 @@ static enum status sqlite_release(struct store *s)
 
 static void sqlite_rollback_to(struct store *s)
 {
-	/* Where this fails SQLite has rolled all of it back, and every statement until the
-	 * end of the transaction is refused (store_prepare). */
-	(void)sqlite3_exec(sqlite_of(s)->db.handle, "ROLLBACK TO one; RELEASE one", NULL, NULL, NULL);
+	struct db *db = &sqlite_of(s)->db;
+
+	/* Where this fails, as for lack of memory, all of it goes back, and every statement until the end of the
+	 * transaction is refused (store_prepare). */
+	if (sqlite3_exec(db->handle, "ROLLBACK TO one; RELEASE one", NULL, NULL, NULL) != SQLITE_OK)
+		db_rollback(db);
 }
 
 static bool sqlite_failed(struct store *s)

@@ -243,8 +243,30 @@ static void answer_row(struct judge *j, const struct history *row)
 		}
 }
 
+/* One line of the trace: what the centre took, and what became of each group of it. */
+static void tell_row(struct judge *j, const struct history *row)
+{
+	static const char *const results[] = { "accepted", "judged:", "held", "returned" };
+	static const char *const verdicts[] = { " accepted", " merged", " superseded" };
+	const unsigned tablet = judge_tablet_of(j, row->device);
+	char groups[160] = "";
+	size_t at = 0;
+
+	for (size_t g = 0; g < row->group_count && at < sizeof groups; g++) {
+		const int len = snprintf(groups + at, sizeof groups - at, "%s%s %u", g > 0 ? "," : "",
+					 verdicts[row->groups[g].verdict], row->groups[g].num);
+
+		at += len > 0 ? (size_t)len : 0;
+	}
+	sim_tell(j->sim, &j->sim->centre.node, "takes change %" PRIu64 " of %s%.0u, kind %u %02x%02x%02x%02x%s: %s%s%s%s", row->n,
+		 tablet == 0 ? "its own" : "tablet ", tablet, row->kind_num, row->id.bytes[0], row->id.bytes[1], row->id.bytes[2],
+		 row->id.bytes[3], row->of_seq != 0 ? ", held until now" : "", results[row->result], groups,
+		 row->result == OUTCOME_HELD ? " " : "", row->result == OUTCOME_HELD ? held_reason_name(row->reason) : "");
+}
+
 static void keep_row(struct judge *j, const struct history *row)
 {
+	tell_row(j, row);
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,

@@ -309,7 +309,7 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 	if (verdict == MODEL_MERGED && group->rule == RULE_TEXT)
 		check_merged(j, it, group);
 	/* Whoever makes a deleted record again starts from nothing. */
-	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted)
+	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted && !it->change->restores)
 		check_replaced(j, it, group);
 }
 

@@ -310,6 +310,13 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 
 	if (group != NULL && j->clock_was_set && (group->rule == RULE_NEWEST || group->rule == RULE_PROGRESS))
 		allowed |= BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED);
+	/* What was held and is judged again long after is compared by the centre with what stands, by the model with all
+	 * that was ever kept: where the two differ nobody says which is right. */
+	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_NEWEST)
+		allowed |= BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED);
+	/* A chain of one's own held edits, judged in one go: a merge of narrative loses no word, and that is checked apart. */
+	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_TEXT)
+		allowed |= BIT(MODEL_MERGED);
 	if (from_nothing(j, it, i))
 		allowed |= BIT(MODEL_SUPERSEDED);
 	if (group == NULL && !it->change->create && hides_nothing(j, it, i))
@@ -386,6 +393,18 @@ static void keep_proposed(struct judged *it, const struct group *group, bool mer
 			it->merged[f] = it->told->values[f];
 }
 
+/* Merged into what stood already: it says nothing new, and so brings no deleted record back. */
+static bool adds_nothing(const struct judged *it, const struct group *group)
+{
+	for (size_t f = 0; group != NULL && it->existed && f < it->change->kind->field_count; f++) {
+		const char *after = (it->after_mask >> f & 1) != 0 ? it->after[f] : it->told->values[f], *before = it->before.values[f];
+
+		if ((group->mask >> f & 1) != 0 && (after == NULL || before == NULL ? after != before : strcmp(after, before) != 0))
+			return false;
+	}
+	return group != NULL && it->existed;
+}
+
 /* The verdicts as the model takes them; compared, where compared is set. */
 static void verdicts_of(struct judge *j, struct judged *it, const struct model_end *end, bool compared,
 			enum model_verdict *verdicts)
@@ -398,6 +417,8 @@ static void verdicts_of(struct judge *j, struct judged *it, const struct model_e
 			check_verdict(j, it, i, &end->groups[i], verdicts[i]);
 		judge_group_seen(j, it, i, verdicts[i], compared ? &end->groups[i] : NULL);
 		keep_proposed(it, group_of(it, i), verdicts[i] == MODEL_MERGED && got_of(it, i) == GROUP_ACCEPTED);
+		if (verdicts[i] == MODEL_MERGED && adds_nothing(it, group_of(it, i)))
+			verdicts[i] = MODEL_SAME;
 	}
 }
 

@@ -208,6 +208,8 @@ static void set_clock(struct sim *sim, struct node *node, uint64_t day)
 	node->offset_ms = dice_one_in(&dice, 4) ? 0 : jumps_ms[dice_below(&dice, few)];
 	sim_met(sim, node->index == 0 ? MET_CENTRE_CLOCK : MET_CLOCK_SET);
 	sim_tell(sim, node, "clock is set: %" PRId64 " s off", node->offset_ms / 1000);
+	if (node->index > 0)
+		tablet_clock_set(sim_tablet(sim, node->index), day);
 }
 
 static void link_changes(struct sim *sim, struct sim_tablet *t, uint64_t k)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/clocks.h"
 #include "proto/limits.h"
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge.h"
@@ -351,6 +352,17 @@ void tablet_link(struct sim_tablet *t, bool up)
 		return;
 	engine_link_up(&t->engine, node_boot_ms(&t->node));
 	set_timer(t);
+}
+
+void tablet_clock_set(struct sim_tablet *t, uint64_t k)
+{
+	if (!t->node.up)
+		return;
+	node_act_begin(&t->node, SITE_CLOCK, k, NULL);
+	if (clocks_look_alone(&t->replica) != ST_OK)
+		sim_tell(t->node.sim, &t->node, "could not look at its clock");
+	if (tablet_act_end(t))
+		tablet_edited(t);
 }
 
 void tablet_give_up(struct sim_tablet *t, uint64_t exchange)

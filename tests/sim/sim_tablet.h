@@ -22,6 +22,8 @@ void tablet_wake(struct sim_tablet *t, uint64_t timer);
 void tablet_want(struct sim_tablet *t);
 void tablet_link(struct sim_tablet *t, bool up);
 void tablet_answer(struct sim_tablet *t, const struct flight *flight);
+/* The system says that the clock was set, as it tells the agent. k: the day. */
+void tablet_clock_set(struct sim_tablet *t, uint64_t k);
 void tablet_give_up(struct sim_tablet *t, uint64_t exchange);
 
 
