@@ -334,7 +334,7 @@ static enum status base_texts(const struct draft *d, struct bytes texts[256])
 	for (int slot = 1; slot < slot_count(kind) && first != NULL; slot++) {
 		const struct dirty *dirty = &d->dirty[slot];
 		const uint64_t mask = slot_mask(kind, slot);
-		struct row base;
+		struct row base = { 0 };
 		enum status st;
 
 		if (!d->goes[slot] || dirty->base_values == NULL || dirty->base.tag != VERSION_SEQ ||

@@ -301,6 +301,16 @@ static bool from_nothing(const struct judge *j, const struct judged *it, size_t 
 	return true;
 }
 
+/* It was held, or starts from an own edit that was: by when and against what that was judged may make a merge of what the
+ * model lets stand. A merge loses no word, and that is checked apart. */
+static bool after_held(const struct judge *j, const struct judged *it, size_t i)
+{
+	const struct model_group *told = &it->told->groups[i];
+	const struct judge_row *own = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
+
+	return it->row->of_seq != 0 || (own != NULL && own->result == OUTCOME_HELD);
+}
+
 static void check_verdict(struct judge *j, struct judged *it, size_t i, const struct model_group_end *end,
 			  enum model_verdict verdict)
 {
@@ -314,8 +324,7 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 	 * that was ever kept: where the two differ nobody says which is right. */
 	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_NEWEST)
 		allowed |= BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED);
-	/* A chain of one's own held edits, judged in one go: a merge of narrative loses no word, and that is checked apart. */
-	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_TEXT)
+	if (group != NULL && after_held(j, it, i) && (group->rule == RULE_TEXT || group->rule == RULE_SET))
 		allowed |= BIT(MODEL_MERGED);
 	if (from_nothing(j, it, i))
 		allowed |= BIT(MODEL_SUPERSEDED);

@@ -44,9 +44,11 @@ static sqlite3_vfs broken_vfs;
 static sqlite3_io_methods broken_methods[2]; /* of databases, and of other files, which have no locks */
 static int (*true_sync)(sqlite3_file *file, int flags);
 static bool fsync_fails;
+static int fsyncs;
 
 static int broken_sync(sqlite3_file *file, int flags)
 {
+	fsyncs++;
 	return fsync_fails ? SQLITE_IOERR_FSYNC : true_sync(file, flags);
 }
 
@@ -302,6 +304,59 @@ static void a_failed_fsync_marks_the_connection(void **state)
 	assert_int_equal(sqlite3_vfs_unregister(&broken_vfs), SQLITE_OK);
 }
 
+static void a_connection_syncs_what_the_wal_holds_once_after_each_opening(void **state)
+{
+	struct db db;
+
+	(void)state;
+	broken_register();
+	fsync_fails = false;
+	assert_int_equal(db_open(&db, path, "broken", true), ST_OK);
+	assert_int_equal(db_exec(&db, "CREATE TABLE t(a); INSERT INTO t VALUES(7)"), ST_OK);
+	for (int opening = 0; opening < 2; opening++) {
+		db_close(&db);
+		assert_int_equal(db_open(&db, path, "broken", false), ST_OK);
+		fsyncs = 0;
+		assert_int_equal(db_secure(&db), ST_OK);
+		assert_int_equal(fsyncs, 1);
+		assert_int_equal(db_secure(&db), ST_OK);
+		assert_int_equal(fsyncs, 1);
+		assert_int_equal(one_int(&db, "SELECT a FROM t"), 7);
+	}
+	db_close(&db);
+	assert_int_equal(db_open(&db, path, "broken", false), ST_OK);
+	fsync_fails = true;
+	assert_int_equal(db_secure(&db), ST_IO);
+	assert_true(db.failed);
+	fsync_fails = false;
+	assert_int_equal(db_begin(&db), ST_IO);
+	db_close(&db);
+	assert_int_equal(sqlite3_vfs_unregister(&broken_vfs), SQLITE_OK);
+}
+
+static void where_it_could_not_be_secured_writing_is_refused_with_the_reason(void **state)
+{
+	struct db one, two;
+
+	(void)state;
+	assert_int_equal(db_open(&one, path, NULL, true), ST_OK);
+	assert_int_equal(db_open(&two, path, NULL, false), ST_OK);
+	assert_int_equal(sqlite3_busy_timeout(two.handle, 0), SQLITE_OK);
+	assert_int_equal(db_begin(&one), ST_OK);
+	assert_int_equal(db_secure(&two), ST_BUSY);
+	assert_false(two.failed);
+	two.failed = true; /* as its owner says who doesn't try again */
+	assert_int_equal(db_begin(&two), ST_BUSY);
+	db_rollback(&one);
+	assert_int_equal(db_begin(&two), ST_BUSY);
+	two.failed = false;
+	assert_int_equal(db_secure(&two), ST_OK);
+	two.failed = true;
+	assert_int_equal(db_begin(&two), ST_IO);
+	db_close(&one);
+	db_close(&two);
+}
+
 static void codes_of_sqlite_become_the_ones_people_are_told(void **state)
 {
 	static const struct {
@@ -342,6 +397,8 @@ int main(void)
 		IN_FOLDER(a_second_writer_is_told_that_it_is_busy),
 		IN_FOLDER(a_commit_that_is_refused_is_rolled_back),
 		IN_FOLDER(a_failed_fsync_marks_the_connection),
+		IN_FOLDER(a_connection_syncs_what_the_wal_holds_once_after_each_opening),
+		IN_FOLDER(where_it_could_not_be_secured_writing_is_refused_with_the_reason),
 		cmocka_unit_test(codes_of_sqlite_become_the_ones_people_are_told),
 	};
 

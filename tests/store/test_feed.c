@@ -530,6 +530,20 @@ static void a_patient_made_and_taken_away_before_the_tablet_heard_of_either_is_l
 	end(f);
 }
 
+static void a_patient_that_the_centre_never_had_is_not_let_go(void **state)
+{
+	struct fixture *f = begin();
+	struct taken returned = { .kind = schema_kind(&f->schema, "patient", 7), .id = world_id(&f->w) };
+
+	(void)state;
+	caught_up(f);
+	f->feed.taken = &returned;
+	f->feed.taken_count = 1;
+	(void)page(f);
+	assert_int_equal(f->answer.let_go_count, 0);
+	end(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -546,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_deletion_is_a_mark_and_a_restored_record_comes_whole),
 		cmocka_unit_test(who_left_is_let_go_and_who_comes_back_is_filled_whole),
 		cmocka_unit_test(a_patient_made_and_taken_away_before_the_tablet_heard_of_either_is_let_go),
+		cmocka_unit_test(a_patient_that_the_centre_never_had_is_not_let_go),
 		cmocka_unit_test(who_left_and_came_back_between_two_answers_has_only_news),
 		cmocka_unit_test(another_care_managers_patient_is_never_mentioned),
 		cmocka_unit_test(an_older_tablet_is_sent_only_what_it_knows_and_filled_again_once_it_is_newer),
