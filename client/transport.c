@@ -209,6 +209,20 @@ static bool aim(struct exchange *x, const char *url)
 	return !bad;
 }
 
+/* curl replaces a kept connection that turns out to be dead, but not where it breaks between two
+ * pieces of a request. */
+static CURLcode transfer(struct exchange *x)
+{
+	CURL *easy = x->transport->easy;
+	long connections = 1, code = 0;
+	CURLcode done = curl_easy_perform(easy);
+
+	if (done != CURLE_SEND_ERROR || curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections) != CURLE_OK ||
+	    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code) != CURLE_OK || connections > 0 || code != 0)
+		return done;
+	return curl_easy_perform(easy);
+}
+
 static enum status perform(struct exchange *x, const char *path, const char *type, struct transport_report *report)
 {
 	struct transport *t = x->transport;
@@ -225,7 +239,7 @@ static enum status perform(struct exchange *x, const char *path, const char *typ
 	if (!aim(x, url))
 		return failure_set(x->why, ST_NOMEM, NULL, NULL, NULL);
 	pipe_block(&before);
-	trouble.code = curl_easy_perform(t->easy);
+	trouble.code = transfer(x);
 	pipe_restore(&before);
 	fill_report(t, x, report);
 	trouble.sent = x->built > 0;

@@ -170,6 +170,19 @@ def _(world):
     assert len(centre.json("history", f"patient/{PATIENT}")) == 1
 
 
+@promise("a kept connection that breaks in the middle of a large request is replaced as well")
+def _(world):
+    centre, tablet, proxy = running(world, proxied=True, rest=0, poll=3600)
+    passed = proxy.bytes_up
+    proxy.on_bytes = lambda way, total: proxy.cut() if proxy.connections == 1 and total > passed + 20000 else None
+    tablet.sql("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO"
+               " patient(id, name, entry_notes) SELECT printf('00000000-0000-4000-8000-%012d', i), 'N',"
+               " hex(randomblob(1000)) FROM n")
+    nothing_left(tablet)
+    assert "not synced" not in tablet.log() and proxy.connections == 2, tablet.log()
+    assert len(centre.json("patients")) == 400
+
+
 @promise("a kept connection that was cut meanwhile is replaced, and nobody notices")
 def _(world):
     centre, tablet, proxy = running(world, proxied=True, rest=0, poll=3600)
