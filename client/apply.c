@@ -236,6 +236,7 @@ static enum status apply_notice(struct replica *r, const struct answer *answer, 
 	case NOTICE_NONE:
 	case NOTICE_VERSION:
 	case NOTICE_SEND_WHOLE: /* see note_whole */
+	case NOTICE_WITHDRAWN:  /* see note_withdrawn */
 		break;
 	}
 	return ST_OK;
@@ -254,6 +255,18 @@ static enum status note_whole(struct replica *r, struct apply_report *report)
 	return (was != 0) == is ? ST_OK : replica_meta_set_int(r, "send_whole", is);
 }
 
+/* As long as every answer says so. */
+static enum status note_withdrawn(struct replica *r, const struct apply_report *report)
+{
+	const bool is = report->notices[NOTICE_WITHDRAWN];
+	int64_t since_ms = 0;
+	const enum status st = replica_meta_int(r, "withdrawn_ms", &since_ms);
+
+	if (st != ST_OK || (since_ms != 0) == is)
+		return st;
+	return replica_meta_set_int(r, "withdrawn_ms", is ? r->env->wall_ms(r->env->ctx) : 0);
+}
+
 static enum status apply_notices(struct replica *r, const struct answer *answer, struct apply_report *report)
 {
 	enum status st = ST_OK;
@@ -265,6 +278,8 @@ static enum status apply_notices(struct replica *r, const struct answer *answer,
 			report->notices[notice] = true;
 		st = apply_notice(r, answer, answer->notices[i], report);
 	}
+	if (st == ST_OK)
+		st = note_withdrawn(r, report);
 	return st == ST_OK ? note_whole(r, report) : st;
 }
 

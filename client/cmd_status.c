@@ -68,6 +68,7 @@ static enum status status_json(struct cmd *c, const struct standing *now, uint64
 		cmd_json_text(&json, "clock_offset_ms", NULL);
 	cmd_json_text(&json, "last_failure", now->failure[0] != '\0' ? now->failure : NULL);
 	cmd_json_text(&json, "last_failure_next", now->next[0] != '\0' ? now->next : NULL);
+	cmd_json_time(&json, "withdrawn_since", now->withdrawn_ms);
 	cmd_json_text(&json, "replica", c->tablet->path);
 	buf_add_str(&json, ",\"notices\":[");
 	st = standing_notices(c->r, notice_json, &notices);
@@ -119,6 +120,18 @@ static enum status clock_text(struct cmd *c)
 	return ST_OK;
 }
 
+static void withdrawn_text(const struct cmd *c, const struct standing *now)
+{
+	char time[CMD_TIME_SIZE];
+
+	if (now->withdrawn_ms == 0)
+		return;
+	printf("%-22sknown since %s: nothing new comes to this tablet.\n", "Withdrawn from use", cmd_time(c, now->withdrawn_ms, time));
+	printf("%-22s%" PRIu64 " received and held at the centre until a supervisor takes them in or gives them back;"
+	       " %" PRIu64 " saved here, still to be sent. Ask your administrator.\n", "What you wrote", now->counts.held,
+	       standing_pending(now));
+}
+
 static enum status status_text_of(struct cmd *c, const struct standing *now, uint64_t outcomes_new)
 {
 	const struct replica_identity *owner = &c->r->identity;
@@ -140,6 +153,7 @@ static enum status status_text_of(struct cmd *c, const struct standing *now, uin
 	if (now->failure_ms != 0)
 		printf("%-22s%s: %s %s\n", "Last exchange failed", cmd_time(c, now->failure_ms, time), now->failure,
 		       now->next);
+	withdrawn_text(c, now);
 	if (outcomes_new > 0)
 		printf("%-22s%" PRIu64 " since you last looked. Next: doorstep outcomes\n", "Not as you wrote it", outcomes_new);
 	row_next("Open conflicts", now->conflicts, "doorstep conflicts");

@@ -37,6 +37,7 @@ static enum status tell_json(const struct agent_report *report, const struct sta
 	cmd_json_number(&json, "patients_filling", (int64_t)now->filling);
 	cmd_json_number(&json, "patients_let_go", (int64_t)applied->let_go);
 	cmd_json_number(&json, "pending", (int64_t)report->sums.pending);
+	cmd_json_time(&json, "withdrawn_since", now->withdrawn_ms);
 	buf_add_byte(&json, '}');
 	st = cmd_json(&json);
 	buf_close(&json);
@@ -154,7 +155,12 @@ static enum status sync_body(struct cmd *c)
 		st = cmd_decided_count(c, before, &nothing.open, &nothing.late);
 	if (st != ST_OK)
 		return st;
-	return c->line->json ? tell_json(&report, &now, &nothing) : tell_people(&report, &now, &nothing);
+	st = c->line->json ? tell_json(&report, &now, &nothing) : tell_people(&report, &now, &nothing);
+	if (st != ST_OK || now.withdrawn_ms == 0)
+		return st;
+	return failure_set(&c->why, ST_REFUSED, "This tablet has been withdrawn from use: nothing new comes to it.",
+			   "What the centre receives of yours is held there for a supervisor; the rest is saved on this tablet.",
+			   "Ask your administrator.");
 }
 
 int cmd_sync(const struct command_line *line)

@@ -53,6 +53,8 @@ static enum status read_all(struct replica *r, struct standing *out)
 		st = replica_meta_int(r, "last_down_ms", &out->last_down_ms);
 	if (st == ST_OK)
 		st = replica_meta_int(r, "last_failure_ms", &out->failure_ms);
+	if (st == ST_OK)
+		st = replica_meta_int(r, "withdrawn_ms", &out->withdrawn_ms);
 	if (st == ST_OK && out->failure_ms != 0)
 		st = read_words(r, "last_failure", out->failure, sizeof out->failure);
 	if (st == ST_OK && out->failure_ms != 0)

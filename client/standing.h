@@ -5,6 +5,7 @@
  *   last_down_ms      when an answer of the centre was last applied
  *   last_failure_ms   when the newest exchange failed; 0 = it went well
  *   last_failure      then: what happened, in words (text)
+ *   withdrawn_ms      since when the answers say that this tablet was withdrawn from use; 0 = they don't
  *   last_failure_next then: what to do next, in words (text)
  */
 #ifndef CLIENT_STANDING_H
@@ -18,6 +19,7 @@ struct standing {
 	uint64_t conflicts;                /* open ones of this tablet's patients */
 	uint64_t complete, filling, left;  /* patients */
 	int64_t last_up_ms, last_down_ms, failure_ms; /* by this tablet's clock; 0 = never */
+	int64_t withdrawn_ms;              /* the tablet was withdrawn from use, as it learnt then; 0 = it was not */
 	char failure[256], next[256];      /* of the newest exchange; empty: it went well */
 };
 

@@ -91,7 +91,7 @@ static enum status admit(struct turn *t)
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_FORGED : st;
 	if (t->device.revoked)
-		return ST_REFUSED; /* since it was prepared */
+		notice(t, NOTICE_WITHDRAWN); /* perhaps since it was prepared */
 	env_crash_point(t->batch->centre->env, "B06 authorized");
 	envelope_request_digest(&digest, r->bytes, r->len);
 	r->receipt = (struct receipt){ .device = r->head.device, .counter = r->head.counter, .request = digest };
@@ -204,7 +204,8 @@ static enum status take(struct turn *t)
 {
 	const struct request *request = &t->r->request;
 	const struct intake_source source = { .device = t->device.device, .author = t->device.worker,
-					      .clock = request->clock, .received_ms = t->r->received_ms };
+					      .clock = request->clock, .received_ms = t->r->received_ms,
+					      .withdrawn = t->device.revoked };
 	size_t room = request->change_count + request->held_count + 1;
 	enum status st;
 
@@ -308,7 +309,7 @@ static enum status write_reply(struct turn *t, uint32_t budget)
 	if (t->use != COUNTER_USED) {
 		t->answer.outcomes = t->outcomes;
 		t->answer.outcome_count = t->outcome_count;
-		st = t->bare ? ST_OK : feed(t, &feed_case, &records, &count);
+		st = t->bare || t->device.revoked ? ST_OK : feed(t, &feed_case, &records, &count);
 	}
 	buf_reset(&t->r->reply);
 	if (st == ST_OK)

@@ -140,8 +140,6 @@ static enum status prepare(struct centre *centre, struct centre_request *r)
 	if (st != ST_OK)
 		return st;
 	env_crash_point(centre->env, "B04 inflated");
-	if (device.revoked)
-		return ST_REFUSED;
 	st = request_decode(r->message.data, r->message.len, &r->arena, &r->request);
 	env_crash_point(centre->env, "B05 decoded");
 	return st;
@@ -159,9 +157,6 @@ void centre_prepare(struct centre *centre, struct centre_request *request)
 		(void)failure_set(&request->why, ST_FORGED, "This centre does not know the tablet that asks.",
 				  "Everything you wrote is saved on the tablet.",
 				  "Ask your administrator for a new code, then enrol the tablet.");
-	else if (request->status == ST_REFUSED)
-		(void)failure_set(&request->why, ST_REFUSED, "This tablet has been withdrawn from use.",
-				  "Everything you wrote is saved on the tablet.", "Ask your administrator.");
 	else
 		(void)centre_trouble(&request->why, request->status);
 }

@@ -67,8 +67,7 @@ struct centre_request {
  * verify, inflate, decode. Any thread with a centre of its own (its own store
  * connection); the caller has set the three inputs and `answer`. status is set; a
  * request that failed is skipped by centre_batch. ST_FORGED: an unknown tablet or a wrong
- * signature, said alike. ST_REFUSED: the tablet has been revoked. ST_PROTOCOL, ST_LIMIT, ST_UNKNOWN
- * (speaks a schema version that is too old), or the world's. */
+ * signature, said alike. ST_PROTOCOL, ST_LIMIT, ST_UNKNOWN (speaks a schema version that is too old), or the world's. */
 void centre_prepare(struct centre *centre, struct centre_request *request);
 void centre_request_close(struct centre_request *request); /* all but `answer` */
 
@@ -87,7 +86,10 @@ enum status centre_trouble(struct failure *why, enum status st);
  * news; with others, or a lower one, changes count by their numbers and neither
  * outcomes nor news go (NOTICE_COUNTER). A gap in the numbers ends the taking
  * (NOTICE_SEND_FROM). A cursor that is not ours gives no news (NOTICE_CURSOR); one
- * that is ahead of this centre gives none either, stays as it is and is logged. */
+ * that is ahead of this centre gives none either, stays as it is and is logged. A tablet
+ * that is withdrawn as this transaction finds it (access.h) gets neither news nor records
+ * (NOTICE_WITHDRAWN), whatever it brings is held, and of a brief it is told to send whole:
+ * to rebuild one could tell what stands. */
 void centre_batch(struct centre *centre, struct centre_request *const *requests, size_t count);
 
 /* --- a command's own work: begin, act through `in`, end --------------------- */

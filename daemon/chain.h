@@ -103,14 +103,14 @@ struct verify_report {
  *                                           alteration are one finding, at the first
  *   "record note/ID"                        each group's standing value and sequence, deletion, patient, created and
  *                                           last sequence, bookkeeping; a record or row too many or too few
- *   "held 123", "member WORKER/PATIENT", "device 3", "meta seq", "meta head"
+ *   "held 123", "member WORKER/PATIENT", "device 3", "account LOGIN" (who may sync, access.h), "meta seq", "meta head"
  * One who can write the database but not sign, and recomputes digests, links, marks and heads after an alteration,
  * is found at the anchor of the commit that he altered; where that commit had several rows, its records tell which.
  *
  * What this proof can't find: that the whole database is an older copy of itself, or was cut back to one, row for
  * row in every table (a tail that only the centre itself wrote included). That takes a witness outside: a tablet's
- * newest receipt (doorstep verify), a backup, a cursor. Accounts, tablets' names and keys, one-time codes and meta
- * but seq, head and own_n are no part of history. A tail cut off history and anchors alone is found at the records,
+ * newest receipt (doorstep verify), a backup, a cursor. Names and roles of accounts, tablets' names and keys, one-time
+ * codes and meta but seq, head and own_n are no part of history. A tail cut off history and anchors alone is found at the records,
  * held rows, memberships and tablets that it leaves behind, and at device 0, whose last number is meta "own_n".
  *
  * ST_OK also with findings; a status only where it could not read on. */

@@ -12,12 +12,14 @@ extern const struct option_row CMD_NO_OPTIONS[], CMD_AS_OPTIONS[], CMD_INIT_OPTI
 	CMD_VISIT_PLAN_OPTIONS[], CMD_VISIT_MOVE_OPTIONS[],
 	CMD_VISIT_CANCEL_OPTIONS[], CMD_VISIT_LIST_OPTIONS[], CMD_PATIENT_REOPEN_OPTIONS[], CMD_RESTORE_OPTIONS[],
 	CMD_REFILE_OPTIONS[], CMD_CONFLICTS_OPTIONS[], CMD_DECIDE_OPTIONS[],
-	CMD_REVIEW_OPTIONS[], CMD_REVIEWS_OPTIONS[];
+	CMD_REVIEW_OPTIONS[], CMD_REVIEWS_OPTIONS[], CMD_WITHDRAW_OPTIONS[], CMD_ALLOW_OPTIONS[];
 
 int cmd_init(const struct command_line *line);
 int cmd_serve(const struct command_line *line);
 int cmd_user_add(const struct command_line *line);
 int cmd_user_list(const struct command_line *line);
+int cmd_user_disable(const struct command_line *line);
+int cmd_user_enable(const struct command_line *line);
 int cmd_import(const struct command_line *line);
 int cmd_patients(const struct command_line *line);
 int cmd_patient_add(const struct command_line *line);
@@ -29,6 +31,8 @@ int cmd_assign(const struct command_line *line);
 int cmd_unassign(const struct command_line *line);
 int cmd_device_code(const struct command_line *line);
 int cmd_device_list(const struct command_line *line);
+int cmd_device_revoke(const struct command_line *line);
+int cmd_device_allow(const struct command_line *line);
 int cmd_visit_plan(const struct command_line *line);
 int cmd_visit_move(const struct command_line *line);
 int cmd_visit_cancel(const struct command_line *line);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "daemon/access.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 #include "daemon/serve.h"
@@ -144,7 +145,26 @@ static void cell_clock(struct table *table, const struct device *d)
 	table_number(table, d->clock_off_ms);
 }
 
-static void device_row(struct desk *desk, struct table *table, const struct device *d)
+/* Since when, by whom and why, where it was withdrawn. */
+static enum status cell_withdrawal(struct desk *desk, struct table *table, const struct device *d)
+{
+	struct access_event event;
+	enum status st = ST_NOT_FOUND;
+
+	if (d->revoked)
+		st = access_last(desk->centre.store, &d->worker, d->device, &desk->arena, &event);
+	if (st != ST_OK) {
+		for (size_t i = 0; i < 3; i++)
+			text_cell(table, NULL);
+		return st == ST_NOT_FOUND ? ST_OK : st;
+	}
+	table_number(table, event.at_ms);
+	text_cell(table, desk_worker_name(desk, &event.by));
+	text_cell(table, event.why[0] != '\0' ? event.why : NULL);
+	return ST_OK;
+}
+
+static enum status device_row(struct desk *desk, struct table *table, const struct device *d)
 {
 	table_number(table, d->device);
 	text_cell(table, d->name);
@@ -163,6 +183,7 @@ static void device_row(struct desk *desk, struct table *table, const struct devi
 	text_cell(table, d->version);
 	table_number(table, d->revoked);
 	text_cell_id(table, &d->worker);
+	return cell_withdrawal(desk, table, d);
 }
 
 static enum status device_list(struct desk *desk)
@@ -180,6 +201,9 @@ static enum status device_list(struct desk *desk)
 		{ "version", "Version", CELL_TEXT },
 		{ "revoked", "Revoked", CELL_BOOL },
 		{ "worker", NULL, CELL_ID },
+		{ "revoked_at", NULL, CELL_TIME },
+		{ "revoked_by", NULL, CELL_TEXT },
+		{ "revoked_why", "Why", CELL_TEXT },
 	};
 	struct store *store = desk->centre.store;
 	struct table *table = table_new(desk->line, columns, sizeof columns / sizeof columns[0]);
@@ -190,7 +214,7 @@ static enum status device_list(struct desk *desk)
 	if (st == ST_OK)
 		st = store->ops->device_list(store, &desk->arena, &devices, &count);
 	for (size_t i = 0; i < count && st == ST_OK; i++)
-		device_row(desk, table, &devices[i]);
+		st = device_row(desk, table, &devices[i]);
 	desk_read_end(desk);
 	return text_table(desk, table, st, "No tablet is enrolled yet. `doorstepd device code --user LOGIN` makes a code.");
 }

@@ -1,6 +1,7 @@
 /* doorstepd user add, user list. */
 #include <string.h>
 
+#include "daemon/access.h"
 #include "daemon/cmd.h"
 #include "daemon/cmd_text.h"
 
@@ -53,12 +54,33 @@ int cmd_user_add(const struct command_line *line)
 	return desk_run(line, user_add);
 }
 
+/* Since when, by whom and why, where the account is disabled. */
+static enum status cell_disabled(struct desk *desk, struct table *table, const struct account *account)
+{
+	struct access_event event;
+	enum status st = ST_NOT_FOUND;
+
+	if (!account->active)
+		st = access_last(desk->centre.store, &account->worker, 0, &desk->arena, &event);
+	if (st != ST_OK) {
+		for (size_t i = 0; i < 3; i++)
+			text_cell(table, NULL);
+		return st == ST_NOT_FOUND ? ST_OK : st;
+	}
+	table_number(table, event.at_ms);
+	text_cell(table, desk_worker_name(desk, &event.by));
+	text_cell(table, event.why[0] != '\0' ? event.why : NULL);
+	return ST_OK;
+}
+
 static enum status user_list(struct desk *desk)
 {
 	static const struct table_column columns[] = {
 		{ "login", "Login", CELL_TEXT },	{ "name", "Name", CELL_TEXT },
 		{ "role", "Role", CELL_TEXT },		{ "active", "Active", CELL_BOOL },
 		{ "patients", "Patients", CELL_NUMBER }, { "id", "ID", CELL_ID },
+		{ "disabled_at", NULL, CELL_TIME },	{ "disabled_by", NULL, CELL_TEXT },
+		{ "disabled_why", "Why", CELL_TEXT },
 	};
 	struct store *store = desk->centre.store;
 	struct table *table = table_new(desk->line, columns, sizeof columns / sizeof columns[0]);
@@ -80,6 +102,8 @@ static enum status user_list(struct desk *desk)
 		table_number(table, a->active);
 		table_number(table, (int64_t)patient_count);
 		text_cell_id(table, &a->worker);
+		if (st == ST_OK)
+			st = cell_disabled(desk, table, a);
 	}
 	desk_read_end(desk);
 	return text_table(desk, table, st, "There are no accounts yet. Make one with `doorstepd user add`.");

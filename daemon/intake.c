@@ -81,6 +81,8 @@ static enum status take_new(struct call *call, const struct intake_source *sourc
 		trial_hold(trial, HELD_NUMBER, "the number came before with other content", NULL, NULL);
 		env_log(in->env, LOG_WARNING, "intake", "number-reused", "device=%" PRIu32 " n=%" PRIu64, row->device,
 			row->n);
+	} else if (source->withdrawn) {
+		trial_hold(trial, HELD_WITHDRAWN, "the tablet was withdrawn from use", NULL, NULL);
 	}
 	if (trial->hold.reason == HELD_NONE)
 		st = trial_admit(trial);

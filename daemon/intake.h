@@ -39,6 +39,7 @@ struct intake_source {
 	struct id author;          /* worker; zero = the console */
 	struct clock_now clock;    /* measured=false for device 0 */
 	int64_t received_ms;
+	bool withdrawn;            /* the tablet was withdrawn from use: whatever it brings is held */
 };
 
 /* What the feed must know of one change taken. */

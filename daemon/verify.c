@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/access.h"
 #include "proto/change.h"
 
 #define PLACE_SIZE 160
@@ -228,6 +229,9 @@ static enum status check_device(struct verify *v, const struct device_run *run)
 		say_number(v, "device", run->device, "its last number is not that of its last change in history");
 	else if (st == ST_OK && !digest_equal(&device.run, &run->run))
 		say_number(v, "device", run->device, "its running digest is not that of its changes in history");
+	else if (st == ST_OK && device.revoked != run->withdrawn)
+		say_number(v, "device", run->device, device.revoked ? "it is withdrawn, and history doesn't say so" :
+								      "history withdrew it, and it is in use");
 	return st == ST_NOT_FOUND || st == ST_CORRUPT ? ST_OK : st;
 }
 
@@ -263,6 +267,79 @@ static enum status check_devices(struct verify *v)
 	return st;
 }
 
+/* --- who may sync --- */
+
+static enum status mark_account(struct verify *v, const struct access_event *event)
+{
+	struct account_mark mark, *marks = (struct account_mark *)(void *)v->accounts.data;
+
+	memset(&mark, 0, sizeof mark);
+	mark.worker = event->worker;
+	mark.disabled = event->what == ACCESS_WITHDRAWN;
+	for (size_t i = 0; i < v->accounts.len / sizeof mark; i++) {
+		if (!id_equal(&marks[i].worker, &mark.worker))
+			continue;
+		marks[i] = mark;
+		return ST_OK;
+	}
+	buf_add(&v->accounts, &mark, sizeof mark);
+	return buf_status(&v->accounts);
+}
+
+static enum status note_access(struct verify *v, const struct history *h)
+{
+	struct device_run *run = NULL;
+	struct access_event event;
+	enum status st = access_decode(h, &v->row, &event);
+
+	if (st == ST_CORRUPT) {
+		say_row(v, h, "it can't be read as what it is: who may sync");
+		return ST_OK;
+	}
+	if (st != ST_OK)
+		return st;
+	if (event.device == 0)
+		return mark_account(v, &event);
+	st = run_of(v, event.device, &run);
+	if (st == ST_OK)
+		run->withdrawn = event.what == ACCESS_WITHDRAWN;
+	return st;
+}
+
+static void check_account(struct verify *v, const struct account *account)
+{
+	const struct account_mark *marks = (const struct account_mark *)(const void *)v->accounts.data;
+	char place[PLACE_SIZE];
+	bool disabled = false;
+
+	for (size_t i = 0; i < v->accounts.len / sizeof *marks; i++)
+		if (id_equal(&marks[i].worker, &account->worker))
+			disabled = marks[i].disabled;
+	if (disabled != account->active)
+		return;
+	(void)snprintf(place, sizeof place, "account %s", account->login);
+	verify_say(v, place, disabled ? "history disabled it, and it is active" :
+					"it is disabled, and history doesn't say so");
+}
+
+static enum status check_accounts(struct verify *v)
+{
+	struct account *list = NULL;
+	struct arena arena;
+	size_t count = 0;
+	enum status st;
+
+	arena_init(&arena, LIST_BYTES_MAX);
+	st = v->store->ops->account_list(v->store, &arena, &list, &count);
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		check_account(v, &list[i]);
+	arena_close(&arena);
+	if (st != ST_CORRUPT)
+		return st;
+	verify_say(v, "accounts", "one of the accounts can't be read");
+	return ST_OK;
+}
+
 /* --- rows --- */
 
 /* What was taken has a record, and where this row was the last to touch it, its bookkeeping is what was signed. */
@@ -276,6 +353,8 @@ static enum status check_state(struct verify *v, const struct history *h, const 
 
 	if (h->result != OUTCOME_ACCEPTED && h->result != OUTCOME_JUDGED)
 		return ST_OK;
+	if (access_is(h))
+		return note_access(v, h);
 	if (kind == NULL) {
 		say_row(v, h, "it was taken, and its kind is not known here");
 		return ST_OK;
@@ -510,17 +589,21 @@ enum status chain_verify(struct store *store, const uint8_t public_key[PUBLIC_KE
 	buf_init(&v.helds, LIST_BYTES_MAX);
 	buf_init(&v.runs, LIST_BYTES_MAX);
 	buf_init(&v.events, LIST_BYTES_MAX);
+	buf_init(&v.accounts, LIST_BYTES_MAX);
 	st = check_history(&v);
 	if (st == ST_OK)
 		st = check_meta(&v);
 	if (st == ST_OK)
 		st = check_devices(&v);
 	if (st == ST_OK)
+		st = check_accounts(&v);
+	if (st == ST_OK)
 		st = check_helds(&v);
 	if (st == ST_OK)
 		st = verify_records(&v);
 	if (st == ST_OK)
 		st = verify_members(&v);
+	buf_close(&v.accounts);
 	buf_close(&v.events);
 	buf_close(&v.runs);
 	buf_close(&v.helds);

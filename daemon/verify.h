@@ -20,6 +20,13 @@ struct device_run {
 	uint64_t n;
 	struct digest run;
 	uint32_t device;
+	bool withdrawn; /* by its newest event (access.h) */
+};
+
+/* An account that had an event, as the newest one left it. */
+struct account_mark {
+	struct id worker;
+	bool disabled;
 };
 
 /* An assignment after one of its changes, for the pair it concerns. */
@@ -48,6 +55,7 @@ struct verify {
 	struct buf helds;  /* struct held_mark, ascending */
 	struct buf runs;   /* struct device_run */
 	struct buf events; /* struct member_event */
+	struct buf accounts; /* struct account_mark */
 	const struct kind *assignment; /* NULL: this schema has none */
 };
 

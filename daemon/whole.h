@@ -5,7 +5,8 @@
  * A brief is believed only where the running digest of all changes of the tablet, with what
  * was rebuilt, is the one that the request says it expects; one under a number that has
  * been received must be what came then. So a base that is another one here, an altered
- * brief or a guess never becomes a change: the tablet is asked to send whole. Store ring.
+ * brief or a guess never becomes a change: the tablet is asked to send whole. So is one that was withdrawn from use,
+ * whatever it sends: it would learn from what is believed. Store ring.
  */
 #ifndef DAEMON_WHOLE_H
 #define DAEMON_WHOLE_H

@@ -82,8 +82,9 @@ static void write_outcome(msgpack_packer *packer, const struct outcome *outcome,
 	msgpack_pack_uint64(packer, outcome->n);
 	msgpack_pack_uint8(packer, (uint8_t)outcome->result);
 	write_seq(packer, outcome->seq, base_seq);
+	/* Tablets that know of no withdrawal know no such reason: it goes as the one they have, beside a notice. */
 	if (held)
-		msgpack_pack_uint8(packer, (uint8_t)outcome->reason);
+		msgpack_pack_uint8(packer, outcome->reason == HELD_WITHDRAWN ? HELD_NOT_YOURS : (uint8_t)outcome->reason);
 	if (run > 1)
 		msgpack_pack_uint64(packer, run);
 	for (size_t i = 0; judged && i < outcome->group_count; i++) {
@@ -272,7 +273,7 @@ static enum status read_outcome(const msgpack_object *object, uint64_t base_seq,
 	if (outcome->result == OUTCOME_RETURNED)
 		return count == OUTCOME_DETAIL ? ST_OK : ST_PROTOCOL;
 	if (count != OUTCOME_DETAIL + 1 ||
-	    !pack_get_uint(&items[OUTCOME_DETAIL], HELD_REASON_COUNT - 1, &reason) || reason == HELD_NONE)
+	    !pack_get_uint(&items[OUTCOME_DETAIL], HELD_CLOSED, &reason) || reason == HELD_NONE)
 		return ST_PROTOCOL;
 	outcome->reason = (enum held_reason)reason;
 	return ST_OK;
@@ -326,7 +327,9 @@ static enum status read_run(const msgpack_object *object, uint64_t base_seq, str
 	return st;
 }
 
-static enum status read_outcomes(const msgpack_object *object, struct arena *arena, struct answer *answer)
+/* *outcomes_out: those of the answer, to be gone over. */
+static enum status read_outcomes(const msgpack_object *object, struct arena *arena, struct answer *answer,
+				 struct outcome **outcomes_out)
 {
 	const msgpack_object *items;
 	struct outcome *outcomes;
@@ -349,7 +352,7 @@ static enum status read_outcomes(const msgpack_object *object, struct arena *are
 		st = read_run(&items[i], answer->base_seq, arena, &outcomes[at], run);
 		at += run;
 	}
-	answer->outcomes = outcomes;
+	answer->outcomes = *outcomes_out = outcomes;
 	answer->outcome_count = total;
 	return st;
 }
@@ -370,7 +373,7 @@ static enum status read_notices(const msgpack_object *object, struct answer *ans
 	for (size_t i = 0; i < count; i++) {
 		if (!pack_get_uint(&items[i], UINT32_MAX, &code) || code == NOTICE_NONE)
 			return ST_PROTOCOL;
-		if (code <= NOTICE_SEND_WHOLE)
+		if (code <= NOTICE_WITHDRAWN)
 			answer->notices[answer->notice_count++] = (enum notice)code;
 	}
 	return ST_OK;
@@ -412,12 +415,25 @@ static enum status read_head(const msgpack_object *const *slots, struct answer *
 	return ST_OK;
 }
 
+/* To a withdrawn tablet "not yours" says that alone (write_outcome). outcomes: those of the answer. */
+static void name_withdrawn(const struct answer *answer, struct outcome *outcomes)
+{
+	bool withdrawn = false;
+
+	for (size_t i = 0; i < answer->notice_count; i++)
+		withdrawn = withdrawn || answer->notices[i] == NOTICE_WITHDRAWN;
+	for (size_t i = 0; withdrawn && i < answer->outcome_count; i++)
+		if (outcomes[i].reason == HELD_NOT_YOURS)
+			outcomes[i].reason = HELD_WITHDRAWN;
+}
+
 static enum status read_root(const msgpack_object *const *slots, struct arena *arena, struct answer *answer)
 {
+	struct outcome *outcomes = NULL;
 	enum status st = read_head(slots, answer);
 
 	if (st == ST_OK)
-		st = read_outcomes(slots[KEY_OUTCOMES], arena, answer);
+		st = read_outcomes(slots[KEY_OUTCOMES], arena, answer, &outcomes);
 	if (st == ST_OK)
 		st = read_ids(slots[KEY_LET_GO], arena, &answer->let_go, &answer->let_go_count);
 	if (st == ST_OK)
@@ -426,6 +442,8 @@ static enum status read_root(const msgpack_object *const *slots, struct arena *a
 		st = read_ids(slots[KEY_COMPLETE], arena, &answer->complete, &answer->complete_count);
 	if (st == ST_OK)
 		st = read_notices(slots[KEY_NOTICES], answer);
+	if (st == ST_OK)
+		name_withdrawn(answer, outcomes);
 	return st;
 }
 

@@ -26,6 +26,8 @@ static const struct words reasons[HELD_REASON_COUNT] = {
 	{ "unreadable", "The centre could not read the change.",
 	  "Tell whoever looks after Doorstep at your agency; the centre has kept the change as it came." },
 	{ "closed", "The record had been closed.", "Mark it as entered in error and write it anew." },
+	{ "withdrawn", "The tablet had been withdrawn from use when the change came.",
+	  "Ask a supervisor: they can accept the change or give it back." },
 };
 
 static const struct words *words_of(enum held_reason reason)

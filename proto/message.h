@@ -101,6 +101,7 @@ enum held_reason {
 	HELD_RIGHTS,     /* only the centre writes this */
 	HELD_UNREADABLE, /* the bytes are no change */
 	HELD_CLOSED,     /* it would alter what stays of a closed record */
+	HELD_WITHDRAWN,  /* its tablet had been withdrawn: travels as not-yours, with NOTICE_WITHDRAWN */
 	HELD_REASON_COUNT
 };
 
@@ -150,7 +151,8 @@ enum notice {
 	NOTICE_CURSOR,      /* the cursor was refused: start from none */
 	NOTICE_COUNTER,     /* this counter was used before: no news */
 	NOTICE_VERSION,     /* the centre does not know this tablet's schema version yet */
-	NOTICE_SEND_WHOLE   /* a brief could not be read: send the changes whole */
+	NOTICE_SEND_WHOLE,  /* a brief could not be read: send the changes whole */
+	NOTICE_WITHDRAWN    /* the tablet was withdrawn from use: its changes are held, and there is no news */
 };
 
 /* Records are many and big: they are written and read one at a time. */

@@ -8,6 +8,7 @@ import threading
 import time
 
 from doorstep_e2e import Tablet, helper
+from doorstep_proof import records
 from doorstep_relay import ENVELOPE
 from doorstep_trouble import PATIENT, Disk, DiskTablet, Front, Ground, answers, noise, other_secret, run_rows, set_url
 
@@ -437,15 +438,28 @@ def _(world, say):
     ground.mended()
 
 
-@answers("a tablet that the centre does not know, or has withdrawn, keeps everything and is told so")
+@answers("a tablet that the centre does not know keeps everything and is told so")
 def _(world, say):
     ground = Ground(world)
     device, database = ground.ana.json("status")["device"], ["sqlite3", ground.centre.database, ".timeout 5000"]
     with ground.unharmed():
-        world.run([*database, f"UPDATE device SET revoked = 1 WHERE device = {device}"])
-        say("a tablet withdrawn from use", ground.ana, "sync")
-        world.run([*database, f"UPDATE device SET revoked = 0, public_key = zeroblob(32) WHERE device = {device}"])
+        world.run([*database, f"UPDATE device SET public_key = zeroblob(32) WHERE device = {device}"])
         say("a tablet unknown to the centre", ground.ana, "sync")
+
+
+@answers("what a withdrawn tablet sends is held for a supervisor, and the tablet is told so")
+def _(world, say):
+    ground = Ground(world)
+    device, mine = ground.ana.json("status")["device"], records(ground.ana)
+    ground.centre("device", "revoke", device)
+    say("a tablet withdrawn from use", ground.ana, "sync")
+    assert records(ground.ana) == mine and ground.ana.json("status")["pending"] == "0"
+    held = ground.centre.json("held")
+    assert len(held) > 0 and {one["reason"] for one in held} == {"withdrawn"}
+    for one in held:
+        ground.centre("held", "accept", one["id"], "--as", "sue")
+    ground.centre("device", "allow", device)
+    ground.mended()
 
 
 if __name__ == "__main__":

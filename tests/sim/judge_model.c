@@ -174,6 +174,7 @@ static bool check_form(struct judge *j, const struct judged *it, bool read)
 	case HELD_WAITS:
 	case HELD_EXISTS:
 	case HELD_CLOSED:
+	case HELD_WITHDRAWN:
 	case HELD_REASON_COUNT:
 		return false;
 	}

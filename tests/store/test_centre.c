@@ -328,49 +328,6 @@ static void a_cursor_ahead_of_the_centre_gives_no_news_and_changes_still_count(v
 	end(f);
 }
 
-static void withdraw(struct world *w, uint32_t number)
-{
-	struct store *store = w->centre.store;
-	struct device device;
-
-	assert_int_equal(store->ops->begin_write(store), ST_OK);
-	assert_int_equal(store->ops->device_get(store, number, &device), ST_OK);
-	device.revoked = true;
-	assert_int_equal(store->ops->device_put(store, &device), ST_OK);
-	assert_int_equal(store->ops->commit(store), ST_OK);
-}
-
-static void a_revoked_tablet_gets_nothing_also_when_revoked_on_the_way(void **state)
-{
-	struct fixture *f = begin(1);
-	struct world_tablet *t = &f->w.tablets[0];
-	struct id patient = world_id(&f->w);
-	struct centre_request r = { 0 };
-	struct centre_request *const one = &r;
-	struct buf answer;
-	uint64_t seq;
-
-	(void)state;
-	write_item(t, &patient, "call");
-	world_build(t);
-	seq = world_seq(&f->w);
-	r.bytes = t->request.data;
-	r.len = t->request.len;
-	buf_init(&r.answer, LIMIT_BODY_MAX);
-	centre_prepare(&f->w.centre, &r);
-	assert_int_equal(r.status, ST_OK);
-	withdraw(&f->w, t->device);
-	centre_batch(&f->w.centre, &one, 1);
-	assert_int_equal(r.status, ST_REFUSED);
-	assert_int_equal(r.answer.len, 0);
-	centre_request_close(&r);
-	buf_init(&answer, LIMIT_BODY_MAX);
-	assert_int_equal(world_ask(&f->w, &t->request, &answer), ST_REFUSED);
-	assert_int_equal(world_seq(&f->w), seq);
-	buf_close(&answer);
-	end(f);
-}
-
 static void an_unknown_tablet_and_a_wrong_signature_are_told_the_same(void **state)
 {
 	struct fixture *f = begin(2);
@@ -762,7 +719,6 @@ int main(void)
 		cmocka_unit_test(a_caseload_too_large_to_be_fed_does_not_keep_changes_from_being_taken),
 		cmocka_unit_test(a_cursor_of_another_tablet_gives_no_news_and_is_refused),
 		cmocka_unit_test(a_cursor_ahead_of_the_centre_gives_no_news_and_changes_still_count),
-		cmocka_unit_test(a_revoked_tablet_gets_nothing_also_when_revoked_on_the_way),
 		cmocka_unit_test(an_unknown_tablet_and_a_wrong_signature_are_told_the_same),
 		cmocka_unit_test(fifty_pushes_at_once_cost_at_most_ten_fsyncs),
 		cmocka_unit_test(one_poisoned_request_among_fifty_leaves_forty_nine_right_and_durable),

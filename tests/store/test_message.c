@@ -240,7 +240,7 @@ static void random_outcome(struct wire_random *random, struct arena *arena, stru
 	*out = (struct outcome){ .n = 1 + wire_below(random, 99999), .seq = wire_next(random) >> 1 };
 	out->result = (enum outcome_result)wire_below(random, 4);
 	if (out->result == OUTCOME_HELD)
-		out->reason = (enum held_reason)(1 + wire_below(random, HELD_REASON_COUNT - 1));
+		out->reason = (enum held_reason)(1 + wire_below(random, HELD_CLOSED));
 	if (out->result == OUTCOME_JUDGED) {
 		struct outcome_group *groups = arena_zalloc(arena, 8 * sizeof *groups);
 
@@ -570,6 +570,29 @@ static void an_answer_of_too_many_objects_does_not_leave(void **state)
 	assert_int_equal(b->buf.len, 0);
 }
 
+static enum held_reason reason_read(struct bench *b, enum held_reason reason, enum notice notice)
+{
+	const struct outcome held = { .n = 1, .seq = 1, .result = OUTCOME_HELD, .reason = reason };
+	const struct answer answer = { .outcomes = &held, .outcome_count = 1, .base_seq = 1, .notices = { notice },
+				       .notice_count = 1 };
+	struct answer back;
+
+	buf_reset(&b->buf);
+	buf_reset(&b->records);
+	assert_int_equal(answer_encode(&b->buf, &answer, &b->records, 0), ST_OK);
+	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 1, &b->arena, &back), ST_OK);
+	return back.outcomes[0].reason;
+}
+
+static void that_a_tablet_was_withdrawn_travels_as_a_reason_that_every_tablet_knows(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(reason_read(b, HELD_WITHDRAWN, NOTICE_WITHDRAWN), HELD_WITHDRAWN);
+	assert_int_equal(reason_read(b, HELD_WITHDRAWN, NOTICE_VERSION), HELD_NOT_YOURS);
+	assert_int_equal(reason_read(b, HELD_INVALID, NOTICE_WITHDRAWN), HELD_INVALID);
+}
+
 static void every_reason_to_hold_says_what_it_means_and_what_to_do(void **state)
 {
 	(void)state;
@@ -604,6 +627,7 @@ int main(void)
 		TEST(a_run_is_no_longer_than_outcomes_may_be),
 		TEST(an_answer_of_too_many_objects_does_not_leave),
 		TEST(every_reason_to_hold_says_what_it_means_and_what_to_do),
+		TEST(that_a_tablet_was_withdrawn_travels_as_a_reason_that_every_tablet_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
