@@ -126,7 +126,8 @@ static void withdrawn_text(const struct cmd *c, const struct standing *now)
 
 	if (now->withdrawn_ms == 0)
 		return;
-	printf("%-22sknown since %s: nothing new comes to this tablet.\n", "Withdrawn from use", cmd_time(c, now->withdrawn_ms, time));
+	printf("%-22sknown since %s: nothing new comes to this tablet.\n", "Withdrawn from use",
+	       cmd_time(c, now->withdrawn_ms, time));
 	printf("%-22s%" PRIu64 " received and held at the centre until a supervisor takes them in or gives them back;"
 	       " %" PRIu64 " saved here, still to be sent. Ask your administrator.\n", "What you wrote", now->counts.held,
 	       standing_pending(now));

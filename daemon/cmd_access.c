@@ -209,7 +209,8 @@ static void say_allowed(struct buf *out, const struct access *a)
 	}
 	buf_printf(out, "The account '%s' is enabled again.\n", a->account.login);
 	for (size_t i = 0; i < a->tablet_count; i++)
-		buf_printf(out, "  Tablet %" PRIu32 ", “%s”, stays withdrawn: `doorstepd device allow %" PRIu32 "` lets it in.\n",
+		buf_printf(out, "  Tablet %" PRIu32 ", “%s”, stays withdrawn:"
+				" `doorstepd device allow %" PRIu32 "` lets it in.\n",
 			   a->tablets[i].device, a->tablets[i].name, a->tablets[i].device);
 }
 
