@@ -407,6 +407,14 @@ static void rule_moves(const struct trial *trial, const struct group *group, con
 				!row_equal(&trial->change->row, now, group->mask);
 }
 
+/* Who says again what stands, and definitely later than it was said, is asked when an edit from between the two comes: it
+ * must not stand over this one. Only the rules that go by time ask for the time. */
+static bool rule_dates(const struct group *group, const struct group_meta *meta, const struct ruling *ruling)
+{
+	return (group->rule == RULE_NEWEST || group->rule == RULE_PROGRESS) && !ruling->moves &&
+	       ruling->verdict != VERDICT_SUPERSEDED && interval_compare(&ruling->at, &meta->at) == ORDER_LATER;
+}
+
 /* What the author of an edit started from, and how that stands to what stands. */
 struct start {
 	struct base base;
@@ -466,6 +474,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	if ((start.seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
 		not_before(&ruling->at, &meta->at);
 	rule_moves(trial, group, meta, ruling);
+	ruling->dates = rule_dates(group, meta, ruling);
 	return st;
 }
 

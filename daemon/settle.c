@@ -133,9 +133,11 @@ static bool apply(struct trial *trial, uint64_t seq)
 		};
 		const struct row *from = ruling->verdict == VERDICT_MERGED ? &trial->merged : &change->row;
 
+		moved |= ruling->moves || ruling->dates;
+		if (ruling->dates)
+			record->groups[ruling->index].at = ruling->at;
 		if (!ruling->moves)
 			continue;
-		moved = true;
 		if (ruling->index < 0) {
 			apply_mark(record, change->deletes, &meta);
 			continue;

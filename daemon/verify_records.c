@@ -109,8 +109,11 @@ static enum status replay_group(struct replay *r, const struct history *h, uint8
 		r->fault = "history has no merged value where it says that one stands";
 		return ST_OK;
 	}
-	if (row_equal(from, &r->said.row, mask) && r->said.groups[g].seq != 0 && r->stored.groups[g].seq != h->seq)
+	if (row_equal(from, &r->said.row, mask) && r->said.groups[g].seq != 0 && r->stored.groups[g].seq != h->seq) {
+		if (r->stored.seq == h->seq)
+			r->said.seq = h->seq; /* nothing but the date of what stood is new */
 		return ST_OK;
+	}
 	r->said.groups[g].seq = h->seq;
 	r->said.seq = h->seq;
 	return keep_values(&r->keep, &r->said.row, from, mask);

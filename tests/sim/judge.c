@@ -310,8 +310,9 @@ static enum status visit(void *ctx, const struct history *row)
 	check_link(j, &it);
 	check_number(j, &it);
 	check_source(j, &it);
-	if (!sim_is_wrong(j->sim))
-		judge_model_row(j, &it);
+	if (sim_is_wrong(j->sim))
+		return ST_REFUSED;
+	judge_model_row(j, &it);
 	keep_place(j, &it);
 	judge_count(j, &it);
 	keep_row(j, row);

@@ -3,7 +3,9 @@
  *   judge.c        rows of history as they come: order, chain, form; acknowledgements; starts
  *   judge_answer.c what is handed out
  *   judge_model.c  a row as a change of the model, the model's word about it, and what came of it
- *   judge_effect.c what a change must bring about within its commit; who had seen what it replaced
+ *   judge_effect.c what a change must bring about within its commit
+ *   judge_seen.c   who had seen what it replaced; when it was, as far as the centre says it knows
+ *   judge_text.c   merges of narrative, by their properties
  *   judge_end.c    everything at rest
  */
 #ifndef TESTS_SIM_JUDGE_INSIDE_H
@@ -139,12 +141,20 @@ void judge_model_row(struct judge *j, struct judged *it);
 /* Fills it->change, it->told and what goes with them. False: it can't be told (unreadable). */
 bool judge_read(struct judge *j, struct judged *it);
 
+/* The change's kind has that name; a field's text, "" for null. */
+bool judge_is_kind(const struct judged *it, const char *name);
+const char *judge_value_of(const struct kind *kind, const char *const *values, const char *field);
+
 /* judge_effect.c */
 void judge_await(struct judge *j, const struct judge_awaited *awaited);
 void judge_awaited_check(struct judge *j); /* the commit is over */
 /* Group i of the change is about to be told as that; end: what the model allows. */
 void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_verdict verdict,
 		      const struct model_group_end *end);
+/* Of a row that could be read: does the moment it is given hold the true one? */
+void judge_times(struct judge *j, const struct judged *it);
+/* Narrative: group i of the change, whose base may have been replaced. */
+void judge_text_seen(struct judge *j, const struct judged *it, size_t i);
 /* The row was told to the model. */
 void judge_row_told(struct judge *j, struct judged *it);
 void judge_count(struct judge *j, const struct judged *it);

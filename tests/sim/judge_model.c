@@ -293,7 +293,7 @@ static bool from_nothing(const struct judge *j, const struct judged *it, size_t 
 	const struct model_group *told = &it->told->groups[i];
 	const struct judge_row *own = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
 
-	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && own->result != OUTCOME_HELD))
+	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && own->result == OUTCOME_ACCEPTED))
 		return false;
 	for (size_t f = 0; f < it->change->kind->field_count; f++)
 		if ((group->mask >> f & 1) != 0 && it->before.values[f] != NULL)
@@ -439,6 +439,7 @@ static void take(struct judge *j, struct judged *it)
 
 	assert(end != NULL);
 	model_judge(j->model, it->told, end);
+	judge_times(j, it);
 	if (it->tablet != 0)
 		check_held(j, it, end);
 	if (!held && check_groups(j, it))

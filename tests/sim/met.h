@@ -82,6 +82,7 @@
 	M(RESENT, "the centre asked for numbers again") \
 	M(COUNTER, "the centre saw a used counter") \
 	M(SEEN_AGAIN, "a change came again and had its outcome again") \
+	M(WITHDRAWN, "a tablet withdrawn") \
 	M(EPOCHS, "the centre began another epoch") \
 	M(SQL_INSERT, "INSERT") M(SQL_INSERT_DEFAULT, "INSERT without an id") M(SQL_UPDATE, "UPDATE") \
 	M(SQL_UPDATE_VERSION, "UPDATE … WHERE version") M(SQL_UPDATE_MANY, "UPDATE of many rows") \

@@ -44,9 +44,8 @@ static bool same(const char *a, const char *b) { return a == b || (a != NULL && 
 static bool id_same(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, MODEL_ID_SIZE) == 0; }
 static bool all_same(uint64_t mask, const char *const *a, const char *const *b)
 {
-	size_t f = 0;
-	while (f < SCHEMA_FIELDS_MAX && ((mask & BIT(f)) == 0 || same(a[f], b[f]))) f++;
-	return f == SCHEMA_FIELDS_MAX;
+	for (size_t f = 0; f < SCHEMA_FIELDS_MAX; f++) if ((mask & BIT(f)) != 0 && !same(a[f], b[f])) return false;
+	return true;
 }
 static const struct group *group_at(const struct kind *kind, size_t f) { return f == MARK ? &MARK_GROUP : &kind->groups[kind->fields[f].group]; }
 
@@ -130,6 +129,7 @@ static int word_order(const char *a, const char *b)
 	const int order = memcmp(a, b, least > 1 ? least - 1 : 1);
 	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
+static bool is_closed(const struct kind *kind, const char *word) { return word != NULL && (same(kind->closes, "*") || values_contain(kind->closes, word, strlen(word))); }
 static const char *next_word(const char *word) { return word + word_len(word) + (word[word_len(word)] == ','); }
 /* Additions win, removals of what was seen apply: what one side alone has stays unless the base had it. */
 static char *set_merge(const char *base, const char *ours, const char *theirs)
@@ -172,7 +172,7 @@ static struct model_group_end judge_rule(const struct standing *now, size_t i, s
 	return end;
 }
 
-/* A closed record: what may still change, what a signed note leaves to an addendum, what nothing may do. */
+/* A closed record: what may still change; what loses against a signed note, which is only ever added to; what nothing may do. */
 static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size_t first)
 {
 	const struct kind *kind = now->kind;
@@ -180,14 +180,14 @@ static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size
 	const uint64_t mask = group_at(kind, first)->mask;
 	const int status = kind_field(kind, "status", 6), why = kind_field(kind, "status_reason", 13);
 	const bool note = same(kind->name, "note");
-	if (word == NULL || !(same(kind->closes, "*") || values_contain(kind->closes, word, strlen(word))) || all_same(mask, new, old) ||
+	if (!is_closed(kind, word) || all_same(mask, new, old) ||
 	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL))
 		return FREE;
-	if (first == MARK || (mask & BIT(status)) == 0) return note && first != MARK ? ADDENDUM : CLOSED;
-	if ((same(new[status], "entered-in-error") || (note && same(new[status], "amended"))) &&
+	if (first == MARK || (mask & BIT(status)) == 0) return note ? ADDENDUM : CLOSED;
+	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || (note && same(new[status], "amended"))) &&
 	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old))
 		return FREE;
-	return note && same(new[status], "signed") ? ADDENDUM : CLOSED;
+	return note ? ADDENDUM : CLOSED;
 }
 
 static struct model_group_end judge_group(const struct standing *now, size_t i)
@@ -207,8 +207,8 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 		return (struct model_group_end){ MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0), false };
 	if (told) return ONLY(MODEL_SAME);
 	const int signature = same(kind->name, "note") ? place_of(change, group_at(kind, (size_t)kind->closing)->num) : -1;
-	if (signature >= 0 && (size_t)signature != i && same(change->values[kind->closing], "signed")) /* as a whole, exactly */
-		return ONLY(judge_group(now, (size_t)signature).allowed == MAY(MODEL_STANDS) ? MODEL_STANDS : MODEL_SUPERSEDED);
+	if (signature >= 0 && (same(change->values[kind->closing], "signed") || ((size_t)signature == i && is_closed(kind, now->values[kind->closing])))) /* exactly */
+		return ONLY(lateness(now, (size_t)kind->closing) == ADDENDUM ? MODEL_SUPERSEDED : MODEL_STANDS);
 	return judge_rule(now, i, first, &from);
 }
 

@@ -200,7 +200,7 @@ bool node_is_dying(const struct node *node)
 /* --- acts ------------------------------------------------------------------------------------------ */
 
 /* Where the centre may end while its people act. */
-static const char *const PEOPLE_POINTS[] = { "B08", "B09", "B10", "B11", "B12", "B19", NULL };
+static const char *const PEOPLE_POINTS[] = { "B08", "B09", "B12", "B19", "B19", "B19", NULL };
 
 static void choose(struct node *node, const char *const *labels)
 {

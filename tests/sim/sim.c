@@ -9,6 +9,7 @@
 
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/last.h"
 #include "tests/sim/node.h"
 #include "tests/sim/sim_centre.h"
 #include "tests/sim/sim_tablet.h"
@@ -19,6 +20,7 @@
 #define BATCH_WINDOW_MS 40
 #define TOGETHER_MAX 64
 #define CENTRE_ACTS_A_TABLET 2
+#define TOGETHER_MS (10 * 60000)
 #define EVENTS_MAX 10000
 #define WISHES (UINT64_C(1) << 38)
 #define EVENTS_A_DAY_MAX 2000 /* of a tablet; a bad one has some 300 */
@@ -503,6 +505,7 @@ void sim_free(struct sim *sim)
 	ghosts_free(sim->ghosts);
 	judge_free(sim->judge);
 	work_free(sim->works);
+	last_free(sim);
 	for (unsigned i = 1; i <= sim->plan.tablets; i++)
 		tablet_close(sim_tablet(sim, i));
 	sim_centre_close(&sim->centre);
@@ -517,6 +520,15 @@ void sim_free(struct sim *sim)
 static int64_t some_time(struct dice *dice, unsigned day)
 {
 	return SIM_START_MS + day * SIM_DAY_MS + DAY_BEGINS_MS + (int64_t)dice_below(dice, DAY_LASTS_MS);
+}
+
+/* Of what people do. */
+static int64_t act_time(const struct sim *sim, enum site site, unsigned node, uint64_t k, unsigned day)
+{
+	struct dice dice = dice_at(sim->plan.seed, site, node, k | UINT64_C(1) << 39);
+	const int64_t at_ms = some_time(&dice, day);
+
+	return sim->plan.together ? at_ms - (at_ms - SIM_START_MS) % TOGETHER_MS : at_ms;
 }
 
 static void plan_links(struct sim *sim, unsigned tablet, unsigned day)
@@ -543,18 +555,23 @@ static void plan_sleep(struct sim *sim, unsigned tablet, unsigned day)
 static void plan_day_of(struct sim *sim, unsigned tablet, unsigned day)
 {
 	const struct plan *plan = &sim->plan;
+	int64_t at_ms = 0;
 
 	for (unsigned i = 0; i < plan->acts_a_day; i++) {
 		const uint64_t k = (uint64_t)day * plan->acts_a_day + i;
-		struct dice dice = dice_at(plan->seed, SITE_TABLET_ACT, tablet, k | UINT64_C(1) << 39);
+		struct dice dice = dice_at(plan->seed, SITE_TABLET_ACT, tablet, k | UINT64_C(1) << 38);
 
-		sim_at(sim, some_time(&dice, day), EVENT_ACT, tablet, k);
+		/* One thing after the other at the same record, while the first may be on its way. */
+		if (i > 0 && k % WORK_SERIES != 0 && work_in_series(sim, tablet, k, NULL))
+			at_ms += 1000 + (int64_t)dice_below(&dice, 90000);
+		else
+			at_ms = act_time(sim, SITE_TABLET_ACT, tablet, k, day);
+		sim_at(sim, at_ms, EVENT_ACT, tablet, k);
 	}
 	for (unsigned i = 0; i < plan->syncs_a_day; i++) {
 		const uint64_t k = (uint64_t)day * plan->syncs_a_day + i;
-		struct dice dice = dice_at(plan->seed, SITE_EXCHANGE, tablet, (UINT64_C(1) << 39) + k);
 
-		sim_at(sim, some_time(&dice, day), EVENT_WANT, tablet, k);
+		sim_at(sim, act_time(sim, SITE_EXCHANGE, tablet, k, day), EVENT_WANT, tablet, k);
 	}
 	plan_links(sim, tablet, day);
 	plan_sleep(sim, tablet, day);
@@ -562,10 +579,35 @@ static void plan_day_of(struct sim *sim, unsigned tablet, unsigned day)
 
 static void plan_clock(struct sim *sim, unsigned node, unsigned day)
 {
+	const enum fault fault = node == 0 ? FAULT_CENTRE_CLOCK : FAULT_CLOCK_SET;
 	struct dice dice = dice_at(sim->plan.seed, SITE_CLOCK, node, day + (UINT64_C(1) << 32));
+	int64_t at_ms = some_time(&dice, day);
 
-	if (sim_strikes(sim, node == 0 ? FAULT_CENTRE_CLOCK : FAULT_CLOCK_SET, node, day))
-		sim_at(sim, some_time(&dice, day), EVENT_CLOCK, node, day);
+	if (!sim_strikes(sim, fault, node, day))
+		return;
+	/* Often right behind something that was typed and has not left, or shortly before something is. */
+	if (node > 0 && !dice_one_in(&dice, 4))
+		at_ms = act_time(sim, SITE_TABLET_ACT, node, (uint64_t)(day + 1) * sim->plan.acts_a_day - 1, day) +
+			(dice_one_in(&dice, 2) ? (int64_t)dice_below(&dice, 30000) : -1 - (int64_t)dice_below(&dice, 300000));
+	sim_at(sim, at_ms, EVENT_CLOCK, node, day);
+}
+
+/* Supervisors do several things one after the other. */
+static void plan_centre_day(struct sim *sim, unsigned day)
+{
+	const unsigned acts = sim->plan.tablets * CENTRE_ACTS_A_TABLET;
+	int64_t at_ms = 0;
+
+	for (unsigned i = 0; i < acts; i++) {
+		const uint64_t k = (uint64_t)day * acts + i;
+		struct dice dice = dice_at(sim->plan.seed, SITE_CENTRE_ACT, 1, k);
+
+		if (k % WORK_SERIES == 0 || at_ms == 0 || dice_one_in(&dice, 2))
+			at_ms = act_time(sim, SITE_CENTRE_ACT, 0, k, day);
+		else
+			at_ms += (int64_t)dice_below(&dice, UINT64_C(1000) << dice_below(&dice, 10));
+		sim_at(sim, at_ms, EVENT_CENTRE_ACT, 0, k);
+	}
 }
 
 static void plan_days(struct sim *sim)
@@ -577,12 +619,7 @@ static void plan_days(struct sim *sim)
 			plan_clock(sim, i, day);
 		for (unsigned i = 1; i <= plan->tablets; i++)
 			plan_day_of(sim, i, day);
-		for (unsigned i = 0; i < plan->tablets * CENTRE_ACTS_A_TABLET; i++) {
-			const uint64_t k = (uint64_t)day * plan->tablets * CENTRE_ACTS_A_TABLET + i;
-			struct dice dice = dice_at(plan->seed, SITE_CENTRE_ACT, 0, k | UINT64_C(1) << 39);
-
-			sim_at(sim, some_time(&dice, day), EVENT_CENTRE_ACT, 0, k);
-		}
+		plan_centre_day(sim, day);
 	}
 }
 
@@ -677,6 +714,8 @@ static void end(struct sim *sim)
 		open_anew(sim);
 	if (!sim_is_wrong(sim))
 		judge_end(sim);
+	if (!sim_is_wrong(sim))
+		last_deeds(sim);
 	sim->tablet_days = (uint64_t)sim->plan.tablets * sim->plan.days;
 	sim_tell(sim, NULL, "%s", sim_is_wrong(sim) ? "ends wrong" : "ends well");
 }
@@ -690,6 +729,8 @@ struct sim *sim_play(struct sim_stock *stock, const struct plan *plan, FILE *tol
 	sim_rounds(sim);
 	sim->phase = PHASE_FAULTS;
 	plan_days(sim);
+	run_until(sim, SIM_START_MS + plan->days * SIM_DAY_MS - SIM_DAY_MS / 2);
+	last_keep(sim);
 	run_until(sim, SIM_START_MS + plan->days * SIM_DAY_MS);
 	if (!sim_is_wrong(sim))
 		heal(sim);

@@ -9,6 +9,7 @@
  *   3. All heals: no more faults, everything is started; clocks may stay wrong.
  *   4. Within three times the longest back-off every outbox is empty (I21); then at most three rounds of syncs.
  *   5. The ghosts ask for their words; all is closed, opened again and found whole; then everything is compared.
+ *   6. At times what can't be undone (last.h).
  *
  * A trace is a list of lines: when, who, what. Its hash names the run: the same seed has the same hash.
  * One thread; a struct sim lives on the heap.
@@ -102,6 +103,9 @@ struct sim_tablet {
 	struct buf kept_answer;   /* one it was given before */
 	int64_t wait_ms;          /* after the newest failure at the longest back-off, */
 	unsigned same_waits;      /* and how often it was the same before */
+	bool withdrawn;           /* nothing goes down to it any more */
+	int64_t acted_ms;         /* true time: its person's newest act, */
+	int64_t built_ms;         /* and when the exchange under way built its first request */
 	uint64_t mends;           /* times its replica was opened again within one life */
 	uint64_t moved;           /* changes sent, records, fills, and leavings, so far */
 };
@@ -115,7 +119,7 @@ struct sim_centre {
 	int64_t alone_until_ms;   /* after a death: requests are taken alone */
 };
 
-enum phase { PHASE_BEGIN, PHASE_FAULTS, PHASE_HEALING, PHASE_ROUNDS, PHASE_END };
+enum phase { PHASE_BEGIN, PHASE_FAULTS, PHASE_HEALING, PHASE_ROUNDS, PHASE_END, PHASE_LAST };
 
 enum event_kind {
 	EVENT_ACT,       /* the tablet's person acts; k */
@@ -171,6 +175,7 @@ struct sim {
 	struct ghosts *ghosts;
 	struct judge *judge;
 	struct works *works;
+	struct disk_image *kept; /* last.h; NULL: nothing */
 	uint64_t met[MET_COUNT];
 	uint64_t steps;          /* events so far */
 	uint64_t tablet_days;

@@ -212,11 +212,13 @@ static void checkpoint(struct sim_tablet *t)
 	(void)tablet_act_end(t);
 }
 
-/* Whoever waits as long each time comes back together with all the others. */
-static void check_jitter(struct sim_tablet *t, enum status st)
+/* Whoever waits as long each time comes back together with all the others; and nobody waits longer than was asked for. */
+static void check_wait(struct sim_tablet *t, enum status st)
 {
 	const int64_t wait_ms = t->engine.backoff_until_ms - node_boot_ms(&t->node);
 
+	if (st != ST_OK && wait_ms > WAY_RETRY_AFTER_MS_MAX + ENGINE_LIMITS.backoff_ms_max)
+		sim_wrong(t->node.sim, "I21", "%s waits %" PRId64 " s, which nobody asked for", t->node.name, wait_ms / 1000);
 	if (st == ST_OK || t->engine.ceiling_ms < ENGINE_LIMITS.backoff_ms_max) {
 		t->same_waits = 0;
 		return;
@@ -234,7 +236,7 @@ static void end_exchange(struct sim_tablet *t, enum status st, const struct exch
 	if (!t->node.up)
 		return;
 	exchange_done(&t->exchange, &t->engine, node_boot_ms(&t->node), st, report, retry_after_ms);
-	check_jitter(t, st);
+	check_wait(t, st);
 	checkpoint(t);
 	tablet_edited(t);
 }
@@ -307,6 +309,7 @@ static void begin_exchange(struct sim_tablet *t, int64_t rest_ms)
 	struct sim *sim = t->node.sim;
 	const struct sync_options options = { .rest_ms = rest_ms, .budget = sim->plan.budget, .battery_percent = -1 };
 
+	t->built_ms = sim->now_ms;
 	engine_started(&t->engine, node_boot_ms(&t->node));
 	exchange_begin(&t->exchange, &options);
 	if (t->link && sim->centre.node.up) {
@@ -442,6 +445,8 @@ static void take_bytes(struct sim_tablet *t, const struct flight *flight)
 	ghost_check_taken(t);
 	if (!report.applied.more && !report.applied.anew && !sim_is_wrong(sim))
 		ghost_check_heard(t);
+	if (!report.again && !sim_is_wrong(sim))
+		ghost_check_prompt(t, t->built_ms, t->exchange.options.rest_ms);
 	end_exchange(t, ST_OK, &report, 0);
 }
 

@@ -239,16 +239,27 @@ void work_guarded(struct deed *d)
 
 /* --- which act it is ----------------------------------------------------------------------------------- */
 
+bool work_in_series(const struct sim *sim, unsigned tablet, uint64_t k, struct dice *dice_out)
+{
+	struct dice dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, tablet, UINT64_C(1) << 37 | k / WORK_SERIES);
+	const bool is_one = dice_one_in(&dice, 4);
+
+	if (dice_out != NULL)
+		*dice_out = dice;
+	return is_one;
+}
+
 static enum work choose_work(struct deed *d)
 {
 	const struct plan *plan = &d->sim->plan;
+	struct dice *dice = d->series ? &d->shared : &d->dice;
 	uint64_t sum = 0, at;
 
 	for (int w = 0; w < WORK_COUNT; w++)
 		sum += plan->weight[w];
 	if (sum == 0)
 		return WORK_COUNT;
-	at = dice_below(&d->dice, sum);
+	at = dice_below(dice, sum);
 	for (int w = 0; w < WORK_COUNT; w++) {
 		if (at < plan->weight[w])
 			return (enum work)w;
@@ -292,6 +303,7 @@ static void do_seldom(struct deed *d)
 	switch (dice_below(&d->dice, 24)) {
 	case 0:
 	case 1:
+	case 6:
 		work_decide(d);
 		break;
 	case 2:
@@ -318,7 +330,9 @@ void work_tablet(struct sim_tablet *t, uint64_t k)
 
 	deed.dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, t->node.index, k);
 	deed.program = dice_one_in(&deed.dice, 2) && t->program != NULL;
-	do_seldom(&deed);
+	deed.series = work_in_series(sim, t->node.index, k, &deed.shared);
+	if (!deed.series)
+		do_seldom(&deed);
 	if (deed.done)
 		return;
 	deed.work = choose_work(&deed);

@@ -8,7 +8,7 @@
 #include "tests/sim/work_inside.h"
 
 #define VISITS 4
-#define NOTES 4
+#define NOTES 2
 #define RISKS 2
 #define GOALS 2
 #define SHARED 2 /* vitals and calls of a patient that several people write */

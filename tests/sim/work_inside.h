@@ -62,7 +62,7 @@ int64_t place_version(struct sim_tablet *t, const struct place *place); /* 0: no
 /* --- a sentence into narrative --------------------------------------------------------------------- */
 
 /* text with the word in it as people write: behind all, on a line of its own, between what others wrote, or carelessly as
- * part of the last sentence. Nothing that was there goes. False: it is full. */
+ * part of the last sentence; or behind all, with another verb or one word more in what somebody wrote. No word of a ghost's goes. False: it is full. */
 bool work_append(struct dice *dice, const char *text, const char *word, char text_out[WORK_TEXT_SIZE]);
 
 /* --- an act of a tablet's person ---------------------------------------------------------------------- */
@@ -73,6 +73,8 @@ struct deed {
 	uint64_t k;
 	struct dice dice;
 	enum work work;       /* WORK_COUNT: none of them */
+	bool series;          /* it is one of several at one record: `shared` says which */
+	struct dice shared;
 	bool program;         /* statements go through another program's connection */
 	bool may_refuse;      /* that a rule refuses it is no surprise */
 	enum ghost_end end;   /* so far; GHOST_KEPT until something fails */
