@@ -410,7 +410,7 @@ enum status db_run(struct db *db, sqlite3_stmt *stmt)
 	return status;
 }
 
-static enum status run_text(struct db *db, const char *sql)
+enum status db_run_text(struct db *db, const char *sql)
 {
 	enum status status;
 	sqlite3_stmt *stmt = db_prepare(db, sql, &status);
@@ -430,19 +430,19 @@ enum status db_begin(struct db *db)
 	}
 	if (db->failed)
 		return db->unsecured != ST_OK ? db->unsecured : ST_IO;
-	status = run_text(db, "BEGIN IMMEDIATE");
+	status = db_run_text(db, "BEGIN IMMEDIATE");
 	db->began = status == ST_OK;
 	return status;
 }
 
 enum status db_begin_read(struct db *db)
 {
-	return run_text(db, "BEGIN");
+	return db_run_text(db, "BEGIN");
 }
 
 enum status db_commit(struct db *db)
 {
-	enum status status = run_text(db, "COMMIT");
+	enum status status = db_run_text(db, "COMMIT");
 
 	if (status != ST_OK)
 		db_rollback(db);
