@@ -97,7 +97,6 @@ struct judge {
 	struct judge_awaited *awaited;
 	size_t awaited_count, awaited_room;
 	uint64_t winners, losers, groups; /* I4: of all groups received, each is one or the other */
-	bool clock_was_set;      /* the centre's own: its order by time promises nothing from then on */
 };
 
 /* One row of history while it is looked at. All of it lives until the next one. */

@@ -74,6 +74,13 @@ static bool ends_task(const struct judged *it, const struct group *group)
 	return group->rule == RULE_PROGRESS && ends;
 }
 
+/* Was the centre's clock left alone from what the word's tablet had heard until now? Then what the centre may know of its
+ * moment is true by that clock; measured across a change of it, nothing is promised. */
+static bool is_dated(const struct judge *j, const struct word *word)
+{
+	return j->sim->centre_set_ms == 0 || word->heard_ms > j->sim->centre_set_ms;
+}
+
 /* I26, I17: word `gone` stood and stands no more, because of a change whose newest word is `mine`. */
 static void check_gone(struct judge *j, const struct judged *it, const struct group *group, uint32_t mine, uint32_t gone)
 {
@@ -88,7 +95,7 @@ static void check_gone(struct judge *j, const struct judged *it, const struct gr
 		return;
 	}
 	sim_met(j->sim, MET_BY_CLOCK);
-	if (new->made_ms < old->made_ms && !j->clock_was_set)
+	if (new->made_ms < old->made_ms && is_dated(j, new) && is_dated(j, old))
 		judge_wrong(j, it, "I17", "word %" PRIu32 " of %s stands over word %" PRIu32 ", which was typed %" PRId64 " ms later", mine,
 			    group->name, gone, old->made_ms - new->made_ms);
 }
@@ -230,10 +237,10 @@ void judge_times(struct judge *j, const struct judged *it)
 	const struct interval *at = &it->row->at;
 	uint32_t newest = 0;
 	const struct word *word;
+	int64_t made_ms, acted_ms; /* by the centre's clock */
 
 	/* What is merged is no older than what it was merged with. */
-	if (it->tablet == 0 || it->row->of_seq != 0 || j->clock_was_set || it->change->group_count > 1 ||
-	    it->row->result != OUTCOME_ACCEPTED)
+	if (it->tablet == 0 || it->row->of_seq != 0 || it->change->group_count > 1 || it->row->result != OUTCOME_ACCEPTED)
 		return;
 	for (size_t g = 0; g < kind->group_count; g++)
 		if (it->change->create || it->change->groups[0].num == kind->groups[g].num) {
@@ -242,10 +249,12 @@ void judge_times(struct judge *j, const struct judged *it)
 			newest = one > newest ? one : newest;
 		}
 	word = newest != 0 ? ghost_get(j->sim, newest) : NULL;
-	if (word == NULL)
+	if (word == NULL || !is_dated(j, word))
 		return;
-	if (word->made_ms > at->hi_ms)
-		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", word->made_ms - at->hi_ms);
-	else if (word->made_ms < at->lo_ms && word->acted_ms < at->lo_ms && !it->change->create)
-		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - word->made_ms);
+	made_ms = word->made_ms + j->sim->centre.node.offset_ms;
+	acted_ms = word->acted_ms + j->sim->centre.node.offset_ms;
+	if (made_ms > at->hi_ms)
+		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", made_ms - at->hi_ms);
+	else if (made_ms < at->lo_ms && acted_ms < at->lo_ms && !it->change->create)
+		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - made_ms);
 }

@@ -212,6 +212,8 @@ static void set_clock(struct sim *sim, struct node *node, uint64_t day)
 	sim_tell(sim, node, "clock is set: %" PRId64 " s off", node->offset_ms / 1000);
 	if (node->index > 0)
 		tablet_clock_set(sim_tablet(sim, node->index), day);
+	else
+		sim->centre_set_ms = sim->now_ms;
 }
 
 static void link_changes(struct sim *sim, struct sim_tablet *t, uint64_t k)
