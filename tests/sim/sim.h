@@ -177,6 +177,7 @@ struct sim {
 	struct ghosts *ghosts;
 	struct judge *judge;
 	int64_t centre_set_ms;   /* true time when the centre's clock was set last; 0 = never */
+	bool centre_went_back;   /* it was set back at some time: what stands may be dated in what is to come */
 	struct works *works;
 	struct disk_image *kept; /* last.h; NULL: nothing */
 	uint64_t met[MET_COUNT];
