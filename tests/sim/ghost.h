@@ -20,6 +20,7 @@ struct word {
 	struct id id;
 	uint8_t field;       /* index in the kind */
 	int64_t made_ms;     /* true time */
+	int64_t heard_ms;    /* true time: the request left whose answer its tablet had applied last; 0 = none */
 	bool confirmed;      /* the statement or call said that it is stored */
 	bool overwritten;    /* by its own author, before it was in a change: it need not be found */
 	uint64_t n;          /* the change that took it up first; 0 = none yet */

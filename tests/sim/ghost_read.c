@@ -6,7 +6,7 @@
 
 bool ghost_look_begin(struct ghost_look *look, struct sim_tablet *t)
 {
-	if (t->node.sim->phase == PHASE_LAST)
+	if (t->put_back)
 		return false;
 	*look = (struct ghost_look){ .t = t, .acting = t->node.acting };
 	if (!t->node.up || t->node.sim->ghosts == NULL || (t->node.disk != NULL && disk_is_dead(t->node.disk)))

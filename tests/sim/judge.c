@@ -375,7 +375,6 @@ static void read_history(struct judge *j, bool all_devices)
 		j->tablets[i].moved = all_devices;
 	}
 	j->seq_before = j->seq;
-	j->clock_was_set |= sim->met[MET_CENTRE_CLOCK] > 0;
 	st = store->ops->begin_read(store);
 	if (st == ST_OK)
 		st = store->ops->history_each(store, j->seq, visit, j);

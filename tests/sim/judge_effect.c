@@ -141,6 +141,47 @@ static void check_member(struct judge *j, const struct judge_awaited *a)
 			  a->seq);
 }
 
+/* I27: what a signed note does not take in is added to it, in the name of who wrote it. */
+static void check_addendum(struct judge *j, const struct judge_awaited *a)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_format(&a->id, id);
+	if (!a->came)
+		sim_wrong(j->sim, "I27", "history %" PRIu64 ": word %" PRIu32 " (0: a second signature) is not in note/%s, and no addendum of"
+			  " its author's holds it", a->seq, a->word, id);
+}
+
+static bool holds(const char *text, uint32_t word)
+{
+	uint32_t number = 0;
+	size_t at = 0;
+
+	do
+		number = ghost_next_in(text, strlen(text), &at);
+	while (number != 0 && number != word);
+	return number == word;
+}
+
+static void addendum_made(struct judge *j, const struct judged *it)
+{
+	const char *text = judge_value_of(it->change->kind, it->told->values, "text");
+	const char *note = judge_value_of(it->change->kind, it->told->values, "note");
+	const char *author = judge_value_of(it->change->kind, it->told->values, "author");
+	struct id id, who;
+
+	sim_met(j->sim, MET_ADDENDUM);
+	if (!id_parse(note, strlen(note), &id) || !id_parse(author, strlen(author), &who))
+		return;
+	for (size_t i = 0; i < j->awaited_count; i++) {
+		struct judge_awaited *a = &j->awaited[i];
+
+		if (a->what == AWAIT_ADDENDUM && id_equal(&a->id, &id) && id_equal(&a->worker, &who) &&
+		    (a->word == 0 || holds(text, a->word)))
+			a->came = true;
+	}
+}
+
 void judge_awaited_check(struct judge *j)
 {
 	for (size_t i = 0; i < j->awaited_count && !sim_is_wrong(j->sim); i++) {
@@ -153,6 +194,9 @@ void judge_awaited_check(struct judge *j)
 			break;
 		case AWAIT_MEMBER:
 			check_member(j, &j->awaited[i]);
+			break;
+		case AWAIT_ADDENDUM:
+			check_addendum(j, &j->awaited[i]);
 			break;
 		}
 	}
@@ -282,7 +326,7 @@ void judge_row_told(struct judge *j, struct judged *it)
 	else if (judge_is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
 		sim_met(j->sim, brings(it, "decision") ? MET_DECISION_LATE : MET_CONFLICT_AGAIN);
 	if (judge_is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
-		sim_met(j->sim, MET_ADDENDUM);
+		addendum_made(j, it);
 	if (judge_is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
 		note_told(j, it);
 }

@@ -66,14 +66,16 @@ struct judge_conflict {
 };
 
 /* What must have come about when the commit is over. */
-enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER };
+enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM };
 struct judge_awaited {
 	enum judge_await what;
 	uint64_t seq;            /* of the change that asks for it */
 	const struct kind *kind; /* CONFLICT: of the record */
 	const struct group *group;
-	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient */
-	struct id worker;        /* MEMBER, DECISION: who */
+	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient; ADDENDUM: the note */
+	struct id worker;        /* MEMBER, DECISION, ADDENDUM: who */
+	uint32_t word;           /* ADDENDUM: that it must hold; 0 = whatever it says */
+	bool came;               /* ADDENDUM */
 };
 
 struct judge {
@@ -97,7 +99,6 @@ struct judge {
 	struct judge_awaited *awaited;
 	size_t awaited_count, awaited_room;
 	uint64_t winners, losers, groups; /* I4: of all groups received, each is one or the other */
-	bool clock_was_set;      /* the centre's own: its order by time promises nothing from then on */
 };
 
 /* One row of history while it is looked at. All of it lives until the next one. */

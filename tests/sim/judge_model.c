@@ -285,15 +285,31 @@ static bool hides_nothing(const struct judge *j, const struct judged *it, size_t
 	return true;
 }
 
+/* Did that change of the author's lose this group, or was it held? Then its own base is what counts. */
+static bool has_lost(struct judge *j, const struct judge_row *own, uint8_t num)
+{
+	struct store *store = j->sim->centre.centre.store;
+	struct history row;
+
+	if (own->result != OUTCOME_JUDGED)
+		return own->result == OUTCOME_HELD;
+	if (store->ops->history_get(store, own->seq, &j->arena, &row) != ST_OK)
+		return false;
+	for (size_t i = 0; i < row.group_count; i++)
+		if (row.groups[i].num == num)
+			return row.groups[i].verdict == GROUP_SUPERSEDED;
+	return false;
+}
+
 /* "From nothing" and "not known any more" travel as one: the centre may ask a person where the model knows that both are null.
- * So where the author's own create of the record is held, for another made one of the same id. */
-static bool from_nothing(const struct judge *j, const struct judged *it, size_t i)
+ * So where the author's own create of the record is held, for another made one of the same id, or where an own edit lost. */
+static bool from_nothing(struct judge *j, const struct judged *it, size_t i)
 {
 	const struct group *group = group_of(it, i);
 	const struct model_group *told = &it->told->groups[i];
 	const struct judge_row *own = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
 
-	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && own->result == OUTCOME_ACCEPTED))
+	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && !has_lost(j, own, group->num)))
 		return false;
 	for (size_t f = 0; f < it->change->kind->field_count; f++)
 		if ((group->mask >> f & 1) != 0 && it->before.values[f] != NULL)
@@ -318,8 +334,6 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 	unsigned allowed = is_decision(it, group) ? decision_allows(it, i) : end->allowed;
 	char must[128] = "";
 
-	if (group != NULL && j->clock_was_set && (group->rule == RULE_NEWEST || group->rule == RULE_PROGRESS))
-		allowed |= BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED);
 	/* What was held and is judged again long after is compared by the centre with what stands, by the model with all
 	 * that was ever kept: where the two differ nobody says which is right. */
 	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_NEWEST)

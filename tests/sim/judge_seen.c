@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/closing.h"
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge_inside.h"
 
@@ -74,6 +75,13 @@ static bool ends_task(const struct judged *it, const struct group *group)
 	return group->rule == RULE_PROGRESS && ends;
 }
 
+/* Was the centre's clock left alone from what the word's tablet had heard until now? Then what the centre may know of its
+ * moment is true by that clock; measured across a change of it, nothing is promised. */
+static bool is_dated(const struct judge *j, const struct word *word)
+{
+	return j->sim->centre_set_ms == 0 || word->heard_ms > j->sim->centre_set_ms;
+}
+
 /* I26, I17: word `gone` stood and stands no more, because of a change whose newest word is `mine`. */
 static void check_gone(struct judge *j, const struct judged *it, const struct group *group, uint32_t mine, uint32_t gone)
 {
@@ -88,7 +96,7 @@ static void check_gone(struct judge *j, const struct judged *it, const struct gr
 		return;
 	}
 	sim_met(j->sim, MET_BY_CLOCK);
-	if (new->made_ms < old->made_ms && !j->clock_was_set)
+	if (new->made_ms < old->made_ms && is_dated(j, new) && is_dated(j, old))
 		judge_wrong(j, it, "I17", "word %" PRIu32 " of %s stands over word %" PRIu32 ", which was typed %" PRId64 " ms later", mine,
 			    group->name, gone, old->made_ms - new->made_ms);
 }
@@ -181,6 +189,101 @@ static void await_decision(struct judge *j, const struct judged *it)
 	judge_await(j, &awaited);
 }
 
+/* --- what a signed note does not take in ------------------------------------------------------------- */
+
+static void await_addendum(struct judge *j, const struct judged *it, const struct id *author, uint32_t word)
+{
+	const struct judge_awaited awaited = { .what = AWAIT_ADDENDUM, .seq = it->row->seq, .id = it->change->id, .worker = *author,
+					       .word = word };
+
+	judge_await(j, &awaited);
+}
+
+static bool is_sealed(const struct judged *it)
+{
+	const struct kind *kind = it->change->kind;
+	const char *word = kind->closing >= 0 && it->existed ? it->before.values[kind->closing] : NULL;
+
+	return word != NULL && values_contain(kind->closes, word, strlen(word));
+}
+
+static bool says(const struct judged *it, const char *status)
+{
+	return strcmp(judge_value_of(it->change->kind, it->told->values, "status"), status) == 0;
+}
+
+/* It came for a note that is closed, and lost: its words, the reason of an error's mark, and a second signature as such. */
+static void await_late(struct judge *j, const struct judged *it, const struct group *group)
+{
+	const struct kind *kind = it->change->kind;
+	const bool seals = (group->mask >> kind->closing & 1) != 0;
+
+	if (seals && says(it, CLOSING_SIGNED))
+		await_addendum(j, it, &it->author, 0);
+	for (size_t f = 0; f < kind->field_count; f++) {
+		const char *sent = (group->mask >> f & 1) != 0 ? it->told->values[f] : NULL;
+		uint32_t number;
+		size_t at = 0;
+
+		while (sent != NULL && (!seals || says(it, CLOSING_ERROR)) && (number = ghost_next_in(sent, strlen(sent), &at)) != 0) {
+			const struct word *word = ghost_get(j->sim, number);
+
+			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n && !holds_word(it->before.values[f], number))
+				await_addendum(j, it, &it->author, number);
+		}
+	}
+}
+
+/* How far had the signer seen the group? UINT64_MAX: that is not told in one step. */
+static uint64_t seen_of(const struct judge *j, const struct judged *it, size_t i)
+{
+	const struct model_group *told = &it->told->groups[i];
+	const struct judge_row *own;
+
+	if (told->base == MODEL_BASE_SEQ)
+		return told->base_number;
+	if (told->base == MODEL_BASE_NOTHING)
+		return 0;
+	own = judge_row_of(j, it->tablet, told->base_number);
+	return own != NULL && own->result == OUTCOME_ACCEPTED ? own->seq : UINT64_MAX;
+}
+
+/* The note is signed: what others' tablets had brought, and its signer had not seen. */
+static void await_unseen(struct judge *j, const struct judged *it, size_t i, const struct group *group)
+{
+	const uint64_t seen = seen_of(j, it, i);
+
+	for (size_t f = 0; f < it->change->kind->field_count; f++) {
+		const char *before = (group->mask >> f & 1) != 0 ? it->before.values[f] : NULL;
+		uint32_t number;
+		size_t at = 0;
+
+		while (before != NULL && (number = ghost_next_in(before, strlen(before), &at)) != 0) {
+			const struct word *word = ghost_get(j->sim, number);
+			const struct judge_row *row = word != NULL && word->tablet != 0 ? judge_row_of(j, word->tablet, word->n) : NULL;
+
+			if (row != NULL && word->tablet != it->tablet && row->result != OUTCOME_HELD && row->seq > seen &&
+			    !holds_word(it->told->values[f], number))
+				await_addendum(j, it, &sim_tablet(j->sim, word->tablet)->worker, number);
+		}
+	}
+}
+
+/* I27. True: the change signs, and what it replaced is no more to be asked. */
+static bool note_seen(struct judge *j, const struct judged *it, size_t i, const struct group *group, enum model_verdict verdict)
+{
+	const bool sealed = is_sealed(it), signs = !sealed && it->existed && (it->change->mask >> it->change->kind->closing & 1) != 0 &&
+						  says(it, CLOSING_SIGNED);
+
+	if (sealed && verdict == MODEL_SUPERSEDED)
+		await_late(j, it, group);
+	if (signs && group->rule == RULE_TEXT) {
+		await_unseen(j, it, i, group);
+		judge_text_seen(j, it, i);
+	}
+	return signs;
+}
+
 void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_verdict verdict,
 		      const struct model_group_end *end)
 {
@@ -201,7 +304,8 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 			await_decision(j, it);
 		return;
 	}
-	if (it->tablet == 0)
+	if (it->tablet == 0 || (judge_is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0 &&
+				note_seen(j, it, i, group, verdict)))
 		return;
 	if (verdict == MODEL_SUPERSEDED && end != NULL && end->conflict) {
 		await_conflict(j, it, group);
@@ -230,10 +334,10 @@ void judge_times(struct judge *j, const struct judged *it)
 	const struct interval *at = &it->row->at;
 	uint32_t newest = 0;
 	const struct word *word;
+	int64_t made_ms, acted_ms; /* by the centre's clock */
 
 	/* What is merged is no older than what it was merged with. */
-	if (it->tablet == 0 || it->row->of_seq != 0 || j->clock_was_set || it->change->group_count > 1 ||
-	    it->row->result != OUTCOME_ACCEPTED)
+	if (it->tablet == 0 || it->row->of_seq != 0 || it->change->group_count > 1 || it->row->result != OUTCOME_ACCEPTED)
 		return;
 	for (size_t g = 0; g < kind->group_count; g++)
 		if (it->change->create || it->change->groups[0].num == kind->groups[g].num) {
@@ -241,11 +345,14 @@ void judge_times(struct judge *j, const struct judged *it)
 
 			newest = one > newest ? one : newest;
 		}
+	/* Nobody writes before what they have seen, and that may be dated by a clock that has gone back since: hence went_back. */
 	word = newest != 0 ? ghost_get(j->sim, newest) : NULL;
-	if (word == NULL)
+	if (word == NULL || !is_dated(j, word))
 		return;
-	if (word->made_ms > at->hi_ms)
-		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", word->made_ms - at->hi_ms);
-	else if (word->made_ms < at->lo_ms && word->acted_ms < at->lo_ms && !it->change->create)
-		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - word->made_ms);
+	made_ms = word->made_ms + j->sim->centre.node.offset_ms;
+	acted_ms = word->acted_ms + j->sim->centre.node.offset_ms;
+	if (made_ms > at->hi_ms)
+		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", made_ms - at->hi_ms);
+	else if (made_ms < at->lo_ms && !j->sim->centre_went_back && acted_ms < at->lo_ms && !it->change->create)
+		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - made_ms);
 }

@@ -1,7 +1,9 @@
 #include "tests/sim/last.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "tests/sim/ghost.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/node.h"
 #include "tests/sim/sim_tablet.h"
@@ -25,11 +27,25 @@ static void go_on(struct sim *sim)
 		;
 }
 
+/* What ghosts had put there was overwritten. */
+static void rewritten(struct sim_tablet *t)
+{
+	struct sim *sim = t->node.sim;
+	const struct kind *kind = schema_kind(sim->schema, "patient", 7);
+	const int phone = kind_field(kind, "phone", 5);
+	char text[ID_TEXT_SIZE + 1];
+	struct id id;
+
+	if (phone >= 0 && tablet_text(t, text, sizeof text, "SELECT min(id) FROM patient") && id_parse(text, strlen(text), &id))
+		ghost_rewritten(sim, t->node.index, kind->num, &id, (uint8_t)phone);
+}
+
 /* Something of a patient who is there is edited; it says nothing that anybody asks for. */
 static void edit(struct sim_tablet *t, uint64_t k, const char *phone)
 {
 	node_act_begin(&t->node, SITE_TABLET_ACT, LAST_ACT + k, NULL);
 	(void)tablet_sql(t, false, "UPDATE patient SET phone = '%q' WHERE id = (SELECT min(id) FROM patient)", phone);
+	rewritten(t);
 	if (tablet_act_end(t))
 		tablet_edited(t);
 }
@@ -89,6 +105,7 @@ static void put_back(struct sim *sim)
 	struct sim_tablet *t = whose(sim);
 
 	tablet_stop(t);
+	t->put_back = true;
 	disk_image_put(t->node.disk, sim->kept);
 	sim_tell(sim, &t->node, "has the files that it had before");
 	if (!tablet_start(t)) {

@@ -3,7 +3,8 @@
  * Every fourth run withdraws a tablet while its request is on the way: nothing may go down to it any more (I15). Every
  * fourth puts the files of a tablet back as they were in the middle of the run, and its person goes on with that: numbers
  * that were given come with other contents, and are held as they came (I11); nothing that was taken is touched.
- * The ghosts ask no more from then on; the judge does.
+ * The ghosts ask that tablet no more whose files were put back, for it can't know what it was told; all others, and the judge,
+ * go on.
  */
 #ifndef TESTS_SIM_LAST_H
 #define TESTS_SIM_LAST_H

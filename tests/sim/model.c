@@ -184,7 +184,8 @@ static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size
 	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL))
 		return FREE;
 	if (first == MARK || (mask & BIT(status)) == 0) return note ? ADDENDUM : CLOSED;
-	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || (note && same(new[status], "amended"))) &&
+	const bool adds = note && now->change->device == 0 && same(old[status], "signed") && same(new[status], "amended");
+	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || adds) &&
 	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old))
 		return FREE;
 	return note ? ADDENDUM : CLOSED;
@@ -256,8 +257,7 @@ static struct model_change whole_of(struct model_change change) /* with its dele
 {
 	assert(!change.create || change.group_count == 1);
 	change.values[MARK] = NULL;
-	for (size_t i = 0; i < change.group_count; i++)
-		if (change.groups[i].deleted) change.values[MARK] = "deleted";
+	for (size_t i = 0; i < change.group_count; i++) if (change.groups[i].deleted) change.values[MARK] = "deleted";
 	return change;
 }
 

@@ -205,13 +205,18 @@ static void set_clock(struct sim *sim, struct node *node, uint64_t day)
 	struct dice dice = dice_at(sim->plan.seed, SITE_CLOCK, node->index, day + 1);
 	const size_t few = node->index == 0 ? 6 : sizeof jumps_ms / sizeof jumps_ms[0];
 	const enum fault fault = node->index == 0 ? FAULT_CENTRE_CLOCK : FAULT_CLOCK_SET;
+	const int64_t before_ms = node->offset_ms;
 
 	sim_struck(sim, instance_fault(fault, node->index, day));
 	node->offset_ms = dice_one_in(&dice, 4) ? 0 : jumps_ms[dice_below(&dice, few)];
 	sim_met(sim, node->index == 0 ? MET_CENTRE_CLOCK : MET_CLOCK_SET);
 	sim_tell(sim, node, "clock is set: %" PRId64 " s off", node->offset_ms / 1000);
-	if (node->index > 0)
+	if (node->index > 0) {
 		tablet_clock_set(sim_tablet(sim, node->index), day);
+		return;
+	}
+	sim->centre_set_ms = sim->now_ms;
+	sim->centre_went_back |= node->offset_ms < before_ms;
 }
 
 static void link_changes(struct sim *sim, struct sim_tablet *t, uint64_t k)

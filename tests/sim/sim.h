@@ -104,8 +104,10 @@ struct sim_tablet {
 	int64_t wait_ms;          /* after the newest failure at the longest back-off, */
 	unsigned same_waits;      /* and how often it was the same before */
 	bool withdrawn;           /* nothing goes down to it any more */
+	bool put_back;            /* its files are older than what it was told: no ghost asks it */
 	int64_t acted_ms;         /* true time: its person's newest act, */
 	int64_t built_ms;         /* and when the exchange under way built its first request */
+	int64_t asked_ms, heard_ms; /* true time: its newest request left; and the one whose answer it applied last */
 	uint64_t mends;           /* times its replica was opened again within one life */
 	uint64_t moved;           /* changes sent, records, fills, and leavings, so far */
 };
@@ -174,6 +176,8 @@ struct sim {
 	struct sim_tablet *tablets; /* plan.tablets */
 	struct ghosts *ghosts;
 	struct judge *judge;
+	int64_t centre_set_ms;   /* true time when the centre's clock was set last; 0 = never */
+	bool centre_went_back;   /* it was set back at some time: what stands may be dated in what is to come */
 	struct works *works;
 	struct disk_image *kept; /* last.h; NULL: nothing */
 	uint64_t met[MET_COUNT];

@@ -268,6 +268,7 @@ static void let_go(struct sim_tablet *t, const void *bytes, size_t len)
 		return;
 	}
 	t->waiting = t->exchanges;
+	t->asked_ms = t->node.sim->now_ms;
 	sim_tell(t->node.sim, &t->node, "sends request %" PRIu64 ": %zu bytes, %" PRIu64 " changes", t->exchanges, len,
 		 t->exchange.newest.changes_sent);
 	way_up(t, bytes, len, t->exchange.newest.changes_sent);
@@ -438,6 +439,7 @@ static void take_bytes(struct sim_tablet *t, const struct flight *flight)
 		fail_exchange(t, st, 0);
 		return;
 	}
+	t->heard_ms = t->asked_ms;
 	count_applied(t, &report);
 	t->moved += report.sent + report.applied.records + report.applied.filling + report.applied.complete + report.applied.let_go;
 	judge_acknowledged(sim, t->node.index,
