@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/conflict.h"
+#include "daemon/group_meta.h"
 #include "daemon/signing.h"
 #include "proto/limits.h"
 
@@ -374,8 +375,9 @@ static enum status rule_on(struct trial *trial, const struct group *group, const
 	const struct merge_case c = {
 		.kind = trial->change->kind, .group = group, .base = started, .current = current,
 		.proposed = &trial->change->row, .base_is_current = started == current, .decided = decided,
-		.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
-		.current_at = meta->at, .proposed_at = ruling->at,
+		.author_same = !trial->again && trial->source->device &&
+			       group_meta_newest_device(meta) == trial->source->device,
+		.current_at = *group_meta_newest(meta), .proposed_at = ruling->at,
 	};
 	struct merge_out out = { .room = merge_room(&c) };
 	struct arena scratch;
@@ -409,10 +411,9 @@ static void rule_moves(const struct trial *trial, const struct group *group, con
 
 /* Who says again what stands, and definitely later than it was said, is asked when an edit from between the two comes: it
  * must not stand over this one. Only the rules that go by time ask for the time. */
-static bool rule_dates(const struct group *group, const struct group_meta *meta, const struct ruling *ruling)
+static bool rule_again(const struct group *group, const struct ruling *ruling)
 {
-	return (group->rule == RULE_NEWEST || group->rule == RULE_PROGRESS) && !ruling->moves &&
-	       ruling->verdict != VERDICT_SUPERSEDED && interval_compare(&ruling->at, &meta->at) == ORDER_LATER;
+	return rule_is_timed(group->rule) && !ruling->moves && ruling->verdict != VERDICT_SUPERSEDED;
 }
 
 /* What the author of an edit started from, and how that stands to what stands. */
@@ -474,7 +475,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	if ((start.seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
 		not_before(&ruling->at, &meta->at);
 	rule_moves(trial, group, meta, ruling);
-	ruling->dates = rule_dates(group, meta, ruling);
+	ruling->again = rule_again(group, ruling);
 	return st;
 }
 

@@ -40,7 +40,7 @@ struct ruling {
 	enum verdict verdict;
 	bool conflict;
 	bool moves;   /* the record changes by it: a new value, the first, or a person's decision */
-	bool dates;   /* the record keeps its value, which was said again definitely later: from then on it dates from this edit */
+	bool again;   /* the value that stands, said again: the group keeps in mind when, where that was definitely later */
 	bool unseen;  /* its author had not seen the record's deletion */
 	struct group_meta stood; /* of the value that stood before; seq 0 = none */
 	const struct text_spot *spots; /* of a conflict of text: where what stands and trial->others differ */
