@@ -39,6 +39,8 @@ static const char BOOKKEEPING[] =
 	" boot_ms INTEGER, boot INTEGER, PRIMARY KEY(kind, id, grp), CHECK (base_seq IS NULL OR base_n IS NULL)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_gone(kind INTEGER NOT NULL, id TEXT NOT NULL, patient TEXT, last TEXT,"
 	" PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_overwritten(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL, vals TEXT,"
+	" PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_version(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
 	" seq INTEGER NOT NULL, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_copy(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
@@ -446,8 +448,8 @@ static void add_update_after(struct buf *buf, const struct kind *kind)
 	buf_add_str(buf, "END;\n");
 }
 
-/* REPLACE fires no delete trigger, so what a new row will overwrite is noted before. An upsert or OR IGNORE comes by
- * here as well and may then leave the row as it is: a group that equals its base is no change. */
+/* REPLACE fires no delete trigger, so what a new row will overwrite is kept before, and is an edit only once that row
+ * stands: an upsert or OR IGNORE comes by here as well, and does something else or nothing. */
 static void add_insert_before(struct buf *buf, const struct kind *kind)
 {
 	add_trigger(buf, kind, "overwrite", "BEFORE INSERT ON ");
@@ -468,7 +470,8 @@ static void add_insert_before(struct buf *buf, const struct kind *kind)
 		add_breaks(buf, kind, "o.");
 		buf_add_str(buf, ";\n");
 	}
-	buf_printf(buf, " INSERT INTO ds_edit SELECT %u,o.id,g.column1,", (unsigned)kind->num);
+	buf_printf(buf, " DELETE FROM ds_overwritten;\n INSERT INTO ds_overwritten(kind,id,grp,vals) SELECT %u,o.id,g.column1,",
+		   (unsigned)kind->num);
 	add_case_json(buf, kind, "g.column1", "o.");
 	buf_printf(buf, " FROM \"%s\" AS o, ", kind->name);
 	add_groups(buf, kind, false);
@@ -521,6 +524,14 @@ static void add_undeleted(struct buf *buf, const struct kind *kind)
 	buf_printf(buf, ";\n DELETE FROM ds_gone WHERE kind=%u AND id=NEW.id;\n", num);
 }
 
+/* The row stands in the place of another: what differed is edited. */
+static void add_overwritten(struct buf *buf, const struct kind *kind)
+{
+	buf_add_str(buf, " INSERT INTO ds_edit SELECT kind,id,grp,vals FROM ds_overwritten");
+	add_where_record(buf, kind, "NEW.id");
+	buf_add_str(buf, ";\n DELETE FROM ds_overwritten;\n");
+}
+
 /* One trigger, since the order of several is nobody's promise: is the record new, or brought back? Then its version. */
 static void add_insert_after(struct buf *buf, const struct kind *kind)
 {
@@ -538,6 +549,7 @@ static void add_insert_after(struct buf *buf, const struct kind *kind)
 	buf_printf(buf, " INSERT INTO ds_new VALUES(%u,NEW.id);\n", num);
 	add_brought_back(buf, kind);
 	add_undeleted(buf, kind);
+	add_overwritten(buf, kind);
 	add_made(buf, kind, true);
 	buf_add_str(buf, "END;\n");
 }

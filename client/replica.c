@@ -404,7 +404,9 @@ enum status replica_quiet_begin(struct replica *r)
 	if (sqlite3_get_autocommit(r->db.handle) != 0)
 		return ST_IO;
 	status = clear_foreign_flag(r);
-	return status == ST_OK ? db_exec(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
+	/* What an INSERT that came to nothing left must not be taken for that of a row which the engine removes and a program
+	 * makes again. */
+	return status == ST_OK ? db_exec(&r->db, "DELETE FROM ds_overwritten; INSERT INTO ds_applying(x) VALUES(1)") : status;
 }
 
 enum status replica_quiet_end(struct replica *r)
