@@ -3,7 +3,8 @@
  * First: what had its author seen? A base that is a centre sequence says it. One that
  * is a number of the tablet's own is followed here: accepted -> that change's
  * sequence; merged -> what was sent, for the tablet had not seen the merge;
- * superseded or held -> that change's own base. Then: does it still stand, by version
+ * superseded or held -> that change's own base. One that was held and from which its
+ * author went on meanwhile comes too late for itself. Then: does it still stand, by version
  * or by value? A person's decision is replaced by nothing that had not seen it,
  * whatever its value. Only then the group's rule (common/merge.h).
  */
@@ -252,6 +253,82 @@ static enum status seen_up_to(const struct trial *trial, uint8_t num, const stru
 	return st;
 }
 
+/* --- what its author did while it was held --- */
+
+/* Does the version lead down to this number, through the tablet's own changes of the record? */
+static enum status leads_to(const struct trial *trial, uint8_t num, struct version version, uint64_t n, bool *out)
+{
+	const struct change *change;
+	struct history row;
+	struct arena arena;
+	enum status st = ST_OK;
+	uint64_t below = UINT64_MAX;
+
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	while (st == ST_OK && version.tag == VERSION_OWN && version.origin == 0 && version.n > n && version.n < below) {
+		below = version.n;
+		arena_reset(&arena);
+		st = own_row(trial, &version, trial->source->device, &arena, &row);
+		version = (struct version){ .tag = VERSION_NONE };
+		if (st != ST_OK)
+			break;
+		change = decode(trial->in, &arena, row.body, &st);
+		if (st == ST_OK)
+			version = own_base(change, num);
+		else if (st != ST_NOMEM)
+			st = ST_OK;
+	}
+	arena_close(&arena);
+	*out = st == ST_OK && version.tag == VERSION_OWN && version.origin == 0 && version.n == n;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+struct gone_on {
+	const struct trial *trial;
+	uint8_t num;
+};
+
+/* A later change of the tablet's that was taken ends the walk where it leads to the one that was held. */
+static enum status gone_on_visit(void *ctx, const struct history *row)
+{
+	const struct gone_on *gone = ctx;
+	const struct history *of = gone->trial->again;
+	enum outcome_verdict verdict = GROUP_SUPERSEDED;
+	struct version base = { .tag = VERSION_NONE };
+	const struct change *change;
+	struct arena arena;
+	bool leads = false;
+	enum status st;
+
+	if (row->device != of->device || row->n <= of->n)
+		return ST_OK;
+	arena_init(&arena, TRIAL_ARENA_MAX);
+	change = decode(gone->trial->in, &arena, row->body, &st);
+	if (st == ST_OK && history_verdict(row, change, gone->num, &verdict) && verdict != GROUP_SUPERSEDED)
+		base = own_base(change, gone->num);
+	arena_close(&arena);
+	if (st == ST_NOMEM)
+		return st;
+	st = leads_to(gone->trial, gone->num, base, of->n, &leads);
+	return leads ? ST_EXISTS : st;
+}
+
+/* It was held; did its author go on from it meanwhile, with a change that was taken? Then that one is the author's word:
+ * the older one neither comes after it nor stands against it. */
+static enum status is_gone_on(const struct trial *trial, uint8_t num, bool *out)
+{
+	struct gone_on gone = { trial, num };
+	struct store *store = trial->in->store;
+	enum status st;
+
+	*out = false;
+	if (!trial->again || !trial->source->device || trial->again->reason == HELD_NUMBER)
+		return ST_OK;
+	st = store->ops->history_of(store, trial->change->kind, &trial->change->id, INT64_MAX, gone_on_visit, &gone);
+	*out = st == ST_EXISTS;
+	return *out ? ST_OK : st;
+}
+
 /* --- one group --- */
 
 static struct interval edit_interval(const struct trial *trial, const struct evidence *evidence)
@@ -454,6 +531,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	struct judgement judgement = { .verdict = VERDICT_SUPERSEDED };
 	struct start start = { .row = NULL };
 	const struct base *base = &start.base;
+	bool gone = false;
 	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &start.base);
 
 	if (st != ST_OK)
@@ -468,6 +546,9 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 		st = seen_up_to(trial, group->num, base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))
 		judgement.verdict = decision_verdict(trial, start.seen || base->known);
+	else if (st == ST_OK && (st = is_gone_on(trial, group->num, &gone)) == ST_OK && gone)
+		judgement.verdict = row_equal(&trial->change->row, &trial->record->row, group->mask) ? VERDICT_SAME :
+												   VERDICT_SUPERSEDED;
 	else if (st == ST_OK)
 		st = rule_on(trial, group, start.row, start.decided, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
@@ -523,7 +604,7 @@ static enum status overtaken(const struct trial *trial, const struct base *base,
 
 static enum status judge_mark(const struct trial *trial, const struct change_group *edit, struct ruling *ruling)
 {
-	bool deletes = trial->change->deletes, late = trial->closed;
+	bool deletes = trial->change->deletes, late = trial->closed, gone = false;
 	struct base base;
 	enum status st = base_resolve(trial, SCHEMA_GROUP_DELETED, 0, edit->base, &base);
 
@@ -539,7 +620,9 @@ static enum status judge_mark(const struct trial *trial, const struct change_gro
 	}
 	if (deletes && !late)
 		st = overtaken(trial, &base, &late);
-	if (deletes && late)
+	if (st == ST_OK)
+		st = is_gone_on(trial, SCHEMA_GROUP_DELETED, &gone);
+	if ((deletes && late) || gone)
 		ruling->verdict = VERDICT_SUPERSEDED;
 	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;
 	return st;

@@ -54,7 +54,7 @@ struct trial {
 	const struct intake_source *source;
 	enum trial_as as;
 	bool decision;          /* the change is a person's decision of a conflict */
-	bool again;             /* it was held: what its author did meanwhile may have come before it */
+	const struct history *again; /* it was held, by this row: what its author did meanwhile may have come before it */
 	struct change *change;  /* kind NULL: it could not be read so far */
 	struct record *record;  /* as it stands; trial_settle brings it up to date. NULL without a kind */
 	bool exists;
@@ -77,9 +77,9 @@ enum status trial_open(struct trial **out, struct intake *in, const struct intak
 enum status trial_admit(struct trial *trial) MUST_CHECK;
 enum status trial_judge(struct trial *trial) MUST_CHECK;
 
-/* Open, admit, judge: a change that was held, again. */
+/* Open, admit, judge: a change that was held, again. of, the row that holds it, outlives the trial. */
 enum status trial_run(struct trial **out, struct intake *in, const struct intake_source *source, enum trial_as as,
-		      const void *body, size_t len) MUST_CHECK;
+		      const struct history *of) MUST_CHECK;
 
 /* Write it down: *row comes with device, n, digest, author, body, received_ms and of_seq and is completed here.
  * A hold gets a held row, unless the change was held already (of_seq). */
