@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/conflict.h"
+#include "daemon/gone_on.h"
 #include "daemon/group_meta.h"
 #include "daemon/signing.h"
 #include "proto/limits.h"
@@ -60,7 +61,7 @@ bool history_verdict(const struct history *row, const struct change *change, uin
 	return false;
 }
 
-static struct change *decode(struct intake *in, struct arena *arena, struct bytes body, enum status *st_out)
+struct change *history_change(const struct intake *in, struct arena *arena, struct bytes body, enum status *st_out)
 {
 	struct change *change = arena_alloc(arena, sizeof *change);
 
@@ -77,7 +78,7 @@ static enum status body_values(struct intake *in, struct bytes body, const struc
 	enum status st;
 
 	arena_init(&arena, TRIAL_ARENA_MAX);
-	change = decode(in, &arena, body, &st);
+	change = history_change(in, &arena, body, &st);
 	if (st == ST_OK && !change_brings(change, group->num))
 		st = ST_NOT_FOUND;
 	if (st == ST_OK) {
@@ -114,7 +115,7 @@ static enum status value_visit(void *ctx, const struct history *row)
 	if (row->result != OUTCOME_ACCEPTED && row->result != OUTCOME_JUDGED)
 		return ST_OK;
 	arena_init(&arena, TRIAL_ARENA_MAX);
-	change = decode(walk->in, &arena, row->body, &st);
+	change = history_change(walk->in, &arena, row->body, &st);
 	if (st == ST_OK && !history_verdict(row, change, walk->group->num, &verdict))
 		verdict = GROUP_SUPERSEDED;
 	arena_close(&arena);
@@ -140,10 +141,8 @@ enum status intake_value_at(struct intake *in, const struct kind *kind, const st
 
 /* --- bases --- */
 
-/* The row that the number stands for: of this record, and, where it was held and accepted later, of that later row.
- * ST_NOT_FOUND: no such change. */
-static enum status own_row(const struct trial *trial, const struct version *version, uint32_t device,
-			   struct arena *arena, struct history *row_out)
+enum status history_own(const struct trial *trial, const struct version *version, uint32_t device, struct arena *arena,
+			struct history *row_out)
 {
 	struct store *store = trial->in->store;
 	struct held held;
@@ -163,7 +162,7 @@ static enum status own_row(const struct trial *trial, const struct version *vers
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static struct version own_base(const struct change *change, uint8_t num)
+struct version change_base(const struct change *change, uint8_t num)
 {
 	for (size_t i = 0; i < change->group_count; i++)
 		if (change->groups[i].num == num)
@@ -180,7 +179,7 @@ static enum status base_step(const struct trial *trial, uint8_t num, struct vers
 	struct change *change;
 	struct history row;
 	bool mark = num == SCHEMA_GROUP_DELETED;
-	enum status st = own_row(trial, version, device, arena, &row);
+	enum status st = history_own(trial, version, device, arena, &row);
 
 	if (st == ST_NOT_FOUND) {
 		*version = next;
@@ -188,21 +187,21 @@ static enum status base_step(const struct trial *trial, uint8_t num, struct vers
 	}
 	if (st != ST_OK)
 		return st;
-	change = decode(trial->in, arena, row.body, &st);
+	change = history_change(trial->in, arena, row.body, &st);
 	if (st == ST_NOMEM)
 		return st;
 	if (st == ST_OK && history_verdict(&row, change, num, &verdict) && verdict != GROUP_SUPERSEDED &&
 	    (!mark || change->create)) {
 		*base = (struct base){ .known = true, .seq = row.seq, .sent = verdict == GROUP_MERGED };
 		base->row = change->row;
-		base->below = own_base(change, num);
+		base->below = change_base(change, num);
 		/* A number of another tablet's is none of this one's. */
 		if (device != trial->source->device && base->below.tag == VERSION_OWN)
 			base->below.tag = VERSION_NONE;
 		next.tag = VERSION_SEQ;
 		next.seq = row.seq;
 	} else if (st == ST_OK) {
-		next = own_base(change, num);
+		next = change_base(change, num);
 	}
 	*version = next;
 	return ST_OK;
@@ -251,82 +250,6 @@ static enum status seen_up_to(const struct trial *trial, uint8_t num, const stru
 		st = base_resolve(trial, num, 0, at.below, &at);
 	*out = at.known && !at.sent ? at.seq : 0;
 	return st;
-}
-
-/* --- what its author did while it was held --- */
-
-/* Does the version lead down to this number, through the tablet's own changes of the record? */
-static enum status leads_to(const struct trial *trial, uint8_t num, struct version version, uint64_t n, bool *out)
-{
-	const struct change *change;
-	struct history row;
-	struct arena arena;
-	enum status st = ST_OK;
-	uint64_t below = UINT64_MAX;
-
-	arena_init(&arena, TRIAL_ARENA_MAX);
-	while (st == ST_OK && version.tag == VERSION_OWN && version.origin == 0 && version.n > n && version.n < below) {
-		below = version.n;
-		arena_reset(&arena);
-		st = own_row(trial, &version, trial->source->device, &arena, &row);
-		version = (struct version){ .tag = VERSION_NONE };
-		if (st != ST_OK)
-			break;
-		change = decode(trial->in, &arena, row.body, &st);
-		if (st == ST_OK)
-			version = own_base(change, num);
-		else if (st != ST_NOMEM)
-			st = ST_OK;
-	}
-	arena_close(&arena);
-	*out = st == ST_OK && version.tag == VERSION_OWN && version.origin == 0 && version.n == n;
-	return st == ST_NOT_FOUND ? ST_OK : st;
-}
-
-struct gone_on {
-	const struct trial *trial;
-	uint8_t num;
-};
-
-/* A later change of the tablet's that was taken ends the walk where it leads to the one that was held. */
-static enum status gone_on_visit(void *ctx, const struct history *row)
-{
-	const struct gone_on *gone = ctx;
-	const struct history *of = gone->trial->again;
-	enum outcome_verdict verdict = GROUP_SUPERSEDED;
-	struct version base = { .tag = VERSION_NONE };
-	const struct change *change;
-	struct arena arena;
-	bool leads = false;
-	enum status st;
-
-	if (row->device != of->device || row->n <= of->n)
-		return ST_OK;
-	arena_init(&arena, TRIAL_ARENA_MAX);
-	change = decode(gone->trial->in, &arena, row->body, &st);
-	if (st == ST_OK && history_verdict(row, change, gone->num, &verdict) && verdict != GROUP_SUPERSEDED)
-		base = own_base(change, gone->num);
-	arena_close(&arena);
-	if (st == ST_NOMEM)
-		return st;
-	st = leads_to(gone->trial, gone->num, base, of->n, &leads);
-	return leads ? ST_EXISTS : st;
-}
-
-/* It was held; did its author go on from it meanwhile, with a change that was taken? Then that one is the author's word:
- * the older one neither comes after it nor stands against it. */
-static enum status is_gone_on(const struct trial *trial, uint8_t num, bool *out)
-{
-	struct gone_on gone = { trial, num };
-	struct store *store = trial->in->store;
-	enum status st;
-
-	*out = false;
-	if (!trial->again || !trial->source->device || trial->again->reason == HELD_NUMBER)
-		return ST_OK;
-	st = store->ops->history_of(store, trial->change->kind, &trial->change->id, INT64_MAX, gone_on_visit, &gone);
-	*out = st == ST_EXISTS;
-	return *out ? ST_OK : st;
 }
 
 /* --- one group --- */
@@ -546,7 +469,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 		st = seen_up_to(trial, group->num, base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))
 		judgement.verdict = decision_verdict(trial, start.seen || base->known);
-	else if (st == ST_OK && (st = is_gone_on(trial, group->num, &gone)) == ST_OK && gone)
+	else if (st == ST_OK && (st = gone_on(trial, group->num, &gone)) == ST_OK && gone)
 		judgement.verdict = row_equal(&trial->change->row, &trial->record->row, group->mask) ? VERDICT_SAME :
 												   VERDICT_SUPERSEDED;
 	else if (st == ST_OK)
@@ -577,7 +500,7 @@ static enum status is_merged(const struct trial *trial, size_t g, bool *out)
 	arena_init(&arena, TRIAL_ARENA_MAX);
 	st = store->ops->history_get(store, record->groups[g].seq, &arena, &row);
 	if (st == ST_OK) {
-		change = decode(trial->in, &arena, row.body, &st);
+		change = history_change(trial->in, &arena, row.body, &st);
 		*out = st == ST_OK && history_verdict(&row, change, record->kind->groups[g].num, &verdict) &&
 		       verdict == GROUP_MERGED;
 	}
@@ -621,7 +544,7 @@ static enum status judge_mark(const struct trial *trial, const struct change_gro
 	if (deletes && !late)
 		st = overtaken(trial, &base, &late);
 	if (st == ST_OK)
-		st = is_gone_on(trial, SCHEMA_GROUP_DELETED, &gone);
+		st = gone_on(trial, SCHEMA_GROUP_DELETED, &gone);
 	if ((deletes && late) || gone)
 		ruling->verdict = VERDICT_SUPERSEDED;
 	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;

@@ -102,6 +102,17 @@ enum status trial_keep(struct arena *arena, struct row *row, uint64_t mask) MUST
 
 /* --- history, as intake reads it back (judge.c) --- */
 
+/* A body of history. Failures of the world, and what change_decode says, in *st_out. NULL: no memory. */
+struct change *history_change(const struct intake *in, struct arena *arena, struct bytes body, enum status *st_out);
+
+/* What the change started from in the group; nothing where it does not bring it. */
+struct version change_base(const struct change *change, uint8_t num);
+
+/* The row that the number of this tablet's stands for: of the trial's record, and, where it was held and accepted later,
+ * of that later row. ST_NOT_FOUND: no such change. */
+enum status history_own(const struct trial *trial, const struct version *version, uint32_t device, struct arena *arena,
+			struct history *row_out) MUST_CHECK;
+
 /* What became of the group in this row, whose body was decoded to *change: false where the row did
  * not touch it, or was held or given back. */
 bool history_verdict(const struct history *row, const struct change *change, uint8_t num,
