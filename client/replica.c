@@ -404,6 +404,10 @@ enum status replica_quiet_begin(struct replica *r)
 	if (sqlite3_get_autocommit(r->db.handle) != 0)
 		return ST_IO;
 	status = clear_foreign_flag(r);
+	/* What an INSERT that came to nothing left must not be taken for that of a row which the engine removes and a program
+	 * makes again. */
+	if (status == ST_OK)
+		status = db_run_text(&r->db, "DELETE FROM ds_overwritten");
 	return status == ST_OK ? db_run_text(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
 }
 

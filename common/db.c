@@ -410,6 +410,21 @@ enum status db_run(struct db *db, sqlite3_stmt *stmt)
 	return status;
 }
 
+enum status db_number(struct db *db, const char *sql, int64_t *out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(db, sql, &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(db, stmt, &row);
+	if (st == ST_OK)
+		*out = row ? db_column_int(stmt, 0) : 0;
+	db_done(stmt);
+	return st;
+}
+
 enum status db_run_text(struct db *db, const char *sql)
 {
 	enum status status;

@@ -2,7 +2,8 @@
  *
  * Replay rule: a create sets every group. Of a later change, a group moves when it was accepted or merged and its
  * value differs from what stands, or was never set, or the record itself names this change as the one that set it
- * (a person's decision for the value that stood). An edit kept beside a change in `merged` carries merged values and
+ * (a person's decision for the value that stood). A value said again moves nothing; where the group keeps in mind that
+ * it was, this change may be the last that touched the record. An edit kept beside a change in `merged` carries merged values and
  * the deletion mark taken back. What the record names is not believed blindly: check_state has compared it with
  * what was signed.
  */
@@ -110,8 +111,9 @@ static enum status replay_group(struct replay *r, const struct history *h, uint8
 		return ST_OK;
 	}
 	if (row_equal(from, &r->said.row, mask) && r->said.groups[g].seq != 0 && r->stored.groups[g].seq != h->seq) {
-		if (r->stored.seq == h->seq)
-			r->said.seq = h->seq; /* nothing but the date of what stood is new */
+		/* Nothing is new but that it was said again later. */
+		if (r->stored.seq == h->seq && r->stored.groups[g].outdated)
+			r->said.seq = h->seq;
 		return ST_OK;
 	}
 	r->said.groups[g].seq = h->seq;

@@ -1,6 +1,5 @@
 #include "tests/sim/sim_tablet.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "tests/sim/judge.h"
 #include "tests/sim/node.h"
 #include "tests/sim/way.h"
+#include "tests/support/ask.h"
 #include "tests/support/joining.h"
 
 #define RETRY_START_MS 60000
@@ -497,24 +497,13 @@ int tablet_sql(struct sim_tablet *t, bool program, const char *format, ...)
 	int rc;
 
 	va_start(args, format);
-	sql = sqlite3_vmprintf(format, args);
+	sql = ask_text(format, args);
 	va_end(args);
-	assert(sql != NULL);
 	rc = sqlite3_exec(handle, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
 	if (rc != SQLITE_OK && handle == t->replica.db.handle)
 		(void)db_status(&t->replica.db, sqlite3_extended_errcode(handle));
 	return rc;
-}
-
-static int first_text(void *ctx, int count, char **values, char **names)
-{
-	struct buf *buf = ctx;
-
-	(void)names;
-	if (count > 0 && buf->len == 0 && values[0] != NULL)
-		buf_add_str(buf, values[0]);
-	return 0;
 }
 
 static bool query(struct sim_tablet *t, struct buf *out, const char *format, va_list args)
@@ -524,9 +513,8 @@ static bool query(struct sim_tablet *t, struct buf *out, const char *format, va_
 
 	if (!t->node.up)
 		return false;
-	sql = sqlite3_vmprintf(format, args);
-	assert(sql != NULL);
-	rc = sqlite3_exec(t->replica.db.handle, sql, first_text, out, NULL);
+	sql = ask_text(format, args);
+	rc = ask_first(t->replica.db.handle, sql, out);
 	sqlite3_free(sql);
 	return rc == SQLITE_OK;
 }
