@@ -222,12 +222,22 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 
 /* --- when it was ------------------------------------------------------------------------------------------ */
 
+/* Whoever started from the very value that stands has it replaced, though somebody set it anew since (DESIGN.md section 6); the
+ * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7). */
+static bool is_moved_up(const struct judge *j, const struct judged *it, size_t g)
+{
+	const struct judge_row *stood = it->existed ? judge_row_at(j, it->before.seqs[g]) : NULL;
+
+	return stood != NULL && it->row->at.lo_ms <= stood->lo_ms;
+}
+
 /* I17: what the centre says it knows of the moment of an edit holds the true one. Of several groups the row has the newest
  * moment; and the last touch of all may have brought no word. */
 void judge_times(struct judge *j, const struct judged *it)
 {
 	const struct kind *kind = it->change->kind;
 	const struct interval *at = &it->row->at;
+	bool moved_up = it->change->create;
 	uint32_t newest = 0;
 	const struct word *word;
 
@@ -240,12 +250,13 @@ void judge_times(struct judge *j, const struct judged *it)
 			const uint32_t one = own_word(j, it, &kind->groups[g]);
 
 			newest = one > newest ? one : newest;
+			moved_up = moved_up || is_moved_up(j, it, g);
 		}
 	word = newest != 0 ? ghost_get(j->sim, newest) : NULL;
 	if (word == NULL)
 		return;
 	if (word->made_ms > at->hi_ms)
 		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", word->made_ms - at->hi_ms);
-	else if (word->made_ms < at->lo_ms && word->acted_ms < at->lo_ms && !it->change->create)
+	else if (word->made_ms < at->lo_ms && word->acted_ms < at->lo_ms && !moved_up)
 		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - word->made_ms);
 }
