@@ -427,12 +427,10 @@ static void medication(struct deed *d)
 void work_day(struct deed *d)
 {
 	static void (*const parts[])(struct deed *) = {
+		joint_vital, joint_vital, joint_vital, joint_vital, joint_vital,
 		plan_visit, do_visit, do_visit, do_visit, begin_note, begin_note, write_note, write_note, write_note, write_note, sign,
 		sign, sign, addend, addend, drop_note, measure, measure, call, risk, goal, goal, call, tick, medication,
 	};
 
-	if (dice_one_in(&d->dice, 6))
-		joint_vital(d);
-	else
-		parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
+	parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
 }
