@@ -486,6 +486,7 @@ void ghost_check_started(struct sim_tablet *t)
 	ghost_check_books(t);
 	ghost_check_watches(t, SIZE_MAX);
 	ghost_check_notes(t, SIZE_MAX);
+	note_cursor(t); /* it may have died right behind an answer that it had applied */
 	ghost_look_end(&look);
 }
 

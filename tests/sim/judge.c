@@ -270,7 +270,7 @@ static void keep_row(struct judge *j, const struct history *row)
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,
-		.digest = row->digest, .link = row->link,
+		.digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
 	};
 	if (row->of_seq != 0)
 		answer_row(j, row);

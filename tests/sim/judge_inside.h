@@ -24,6 +24,7 @@ struct judge_row {
 	uint32_t device;
 	enum outcome_result result;
 	struct digest digest, link;
+	int64_t lo_ms;    /* its moment is no earlier */
 	size_t answer; /* of a held row: 1 + index of the row that resolved it; 0 = none */
 };
 

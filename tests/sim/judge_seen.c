@@ -326,12 +326,22 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 
 /* --- when it was ------------------------------------------------------------------------------------------ */
 
+/* Whoever started from the very value that stands has it replaced, though somebody set it anew since (DESIGN.md section 6); the
+ * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7). */
+static bool is_moved_up(const struct judge *j, const struct judged *it, size_t g)
+{
+	const struct judge_row *stood = it->existed ? judge_row_at(j, it->before.seqs[g]) : NULL;
+
+	return stood != NULL && it->row->at.lo_ms <= stood->lo_ms;
+}
+
 /* I17: what the centre says it knows of the moment of an edit holds the true one. Of several groups the row has the newest
  * moment; and the last touch of all may have brought no word. */
 void judge_times(struct judge *j, const struct judged *it)
 {
 	const struct kind *kind = it->change->kind;
 	const struct interval *at = &it->row->at;
+	bool moved_up = it->change->create;
 	uint32_t newest = 0;
 	const struct word *word;
 	int64_t made_ms, acted_ms; /* by the centre's clock */
@@ -344,6 +354,7 @@ void judge_times(struct judge *j, const struct judged *it)
 			const uint32_t one = own_word(j, it, &kind->groups[g]);
 
 			newest = one > newest ? one : newest;
+			moved_up = moved_up || is_moved_up(j, it, g);
 		}
 	/* Nobody writes before what they have seen, and that may be dated by a clock that has gone back since: hence went_back. */
 	word = newest != 0 ? ghost_get(j->sim, newest) : NULL;
@@ -353,6 +364,6 @@ void judge_times(struct judge *j, const struct judged *it)
 	acted_ms = word->acted_ms + j->sim->centre.node.offset_ms;
 	if (made_ms > at->hi_ms)
 		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms older than it is", made_ms - at->hi_ms);
-	else if (made_ms < at->lo_ms && !j->sim->centre_went_back && acted_ms < at->lo_ms && !it->change->create)
+	else if (made_ms < at->lo_ms && !j->sim->centre_went_back && acted_ms < at->lo_ms && !moved_up)
 		judge_wrong(j, it, "I17", "said to be %" PRId64 " ms younger than it is", at->lo_ms - made_ms);
 }

@@ -100,7 +100,7 @@ void plan_of_seed(struct plan *plan, uint64_t seed)
 	plan->honest_clocks = plan->odds[FAULT_CLOCK_SET] == 0 && dice_one_in(&dice, 2);
 	for (int w = 0; w < WORK_COUNT; w++)
 		plan->weight[w] = dice_one_in(&dice, 2) ? 1 + (uint32_t)dice_below(&dice, 4) : 0;
-	plan->weight[WORK_DAY] = plan->whole ? 3 : 0;
+	plan->weight[WORK_DAY] = plan->whole ? 8 : 0;
 	if (!plan->whole)
 		plan->weight[dice_below(&dice, WORK_DAY)] += 2; /* never nothing */
 	else

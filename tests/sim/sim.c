@@ -23,6 +23,7 @@
 #define TOGETHER_MS (10 * 60000)
 #define EVENTS_MAX 10000
 #define WISHES (UINT64_C(1) << 38)
+#define CLOCK_WISHES (UINT64_C(1) << 29) /* wishes that come with a clock that is set, above those of a day's plan */
 #define EVENTS_A_DAY_MAX 2000 /* of a tablet; a bad one has some 300 */
 #define HOUR_MS INT64_C(3600000)
 #define DAY_BEGINS_MS (7 * HOUR_MS)
@@ -77,15 +78,21 @@ void sim_met(struct sim *sim, enum met met)
 	sim->met[met]++;
 }
 
-bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times)
 {
 	const struct plan *plan = &sim->plan;
 	struct dice dice;
 
+	assert(times > 0);
 	if (sim->phase != PHASE_FAULTS || plan->odds[fault] == 0)
 		return false;
 	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, k);
-	return dice_one_in(&dice, plan->odds[fault]) && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+}
+
+bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+{
+	return sim_strikes_often(sim, fault, node, k, 1);
 }
 
 void sim_struck(struct sim *sim, struct instance instance)
@@ -590,10 +597,15 @@ static void plan_clock(struct sim *sim, unsigned node, unsigned day)
 
 	if (!sim_strikes(sim, fault, node, day))
 		return;
-	/* Often right behind something that was typed and has not left, or shortly before something is. */
-	if (node > 0 && !dice_one_in(&dice, 4))
-		at_ms = act_time(sim, SITE_TABLET_ACT, node, (uint64_t)(day + 1) * sim->plan.acts_a_day - 1, day) +
-			(dice_one_in(&dice, 2) ? (int64_t)dice_below(&dice, 30000) : -1 - (int64_t)dice_below(&dice, 300000));
+	/* Often right behind something that was typed and has not left, or shortly before something is; and there is an answer by the
+	 * new clock before that leaves. */
+	if (node > 0 && !dice_one_in(&dice, 4)) {
+		const int64_t act_ms = act_time(sim, SITE_TABLET_ACT, node, (uint64_t)(day + 1) * sim->plan.acts_a_day - 1, day);
+
+		at_ms = act_ms + (dice_one_in(&dice, 2) ? (int64_t)dice_below(&dice, 30000) : -1 - (int64_t)dice_below(&dice, 300000));
+		if (dice_one_in(&dice, 2))
+			sim_at(sim, act_ms + 1 + (int64_t)dice_below(&dice, 25000), EVENT_WANT, node, CLOCK_WISHES + day);
+	}
 	sim_at(sim, at_ms, EVENT_CLOCK, node, day);
 }
 

@@ -221,6 +221,8 @@ void sim_met(struct sim *sim, enum met met);
 
 /* Does this fault strike here, by chance and plan? Asking counts nothing. In PHASE_FAULTS only. */
 bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k);
+/* The same, and so many times as often: for a place to which runs seldom come. */
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times);
 /* An act or a fault took effect (kept for shrinking). */
 void sim_struck(struct sim *sim, struct instance instance);
 

@@ -16,6 +16,8 @@
 #include "tests/support/joining.h"
 
 #define RETRY_START_MS 60000
+#define AMID_CATCH_UP (UINT64_C(1) << 36) /* numbers of links lost behind an answer; below are days */
+#define AMID_MS_MAX 3600000
 
 static const char *const BUILD_POINTS[] = { "A01", "A03", "A04", "A05", "A06", "A07", NULL };
 static const char *const TAKE_POINTS[] = { "A09", "A10", "A11", "A12", "A13", "A14", "A15", "A16", NULL };
@@ -241,6 +243,20 @@ static void end_exchange(struct sim_tablet *t, enum status st, const struct exch
 	tablet_edited(t);
 }
 
+/* Often no more than a page comes through where the signal is weak: there is more, and no link for it. */
+static void lose_link_amid(struct sim_tablet *t)
+{
+	struct sim *sim = t->node.sim;
+	const uint64_t k = AMID_CATCH_UP + t->exchanges;
+	struct dice dice = dice_at(sim->plan.seed, SITE_LINK, t->node.index, k);
+
+	if (!sim_strikes(sim, FAULT_NO_LINK, t->node.index, k) || !dice_one_in(&dice, 2))
+		return;
+	sim_struck(sim, instance_fault(FAULT_NO_LINK, t->node.index, k));
+	tablet_link(t, false);
+	sim_at(sim, sim->now_ms + 60000 + (int64_t)dice_below(&dice, AMID_MS_MAX), EVENT_LINK, t->node.index, 2 * k + 1);
+}
+
 /* Nothing came of it: noted for people. k: of the act. */
 static void fail_exchange(struct sim_tablet *t, enum status st, int64_t retry_after_ms)
 {
@@ -393,8 +409,10 @@ static void count_applied(struct sim_tablet *t, const struct exchange_report *re
 		sim_met(sim, MET_PAGES);
 	if (report->applied.notices[NOTICE_SEND_FROM])
 		sim_met(sim, MET_RESENT);
-	if (report->applied.notices[NOTICE_COUNTER])
-		sim_met(sim, MET_COUNTER);
+	/* Each of its requests has a higher counter than all before, and it hears the answer to the newest alone: but for files that
+	 * were put back (last.h), or that a disk had never kept. */
+	if (report->applied.notices[NOTICE_COUNTER] && sim->phase != PHASE_LAST && sim->plan.odds[FAULT_LIE] == 0)
+		sim_wrong(sim, "I19", "%s, of which there is no copy, is told that it may be one", t->node.name);
 }
 
 static void keep_answer(struct sim_tablet *t, const struct flight *flight)
@@ -449,6 +467,8 @@ static void take_bytes(struct sim_tablet *t, const struct flight *flight)
 		ghost_check_heard(t);
 	if (!report.again && !sim_is_wrong(sim))
 		ghost_check_prompt(t, t->built_ms, t->exchange.options.rest_ms);
+	if (report.applied.more)
+		lose_link_amid(t);
 	end_exchange(t, ST_OK, &report, 0);
 }
 

@@ -223,20 +223,20 @@ static void drop_note(struct deed *d)
 
 /* --- what is observed, planned, given ------------------------------------------------------------------------ */
 
-static const char *now_or_null(struct deed *d, char out[24])
+static const char *now_or_null(struct deed *d, bool is_joint, char out[24])
 {
-	if (!dice_one_in(&d->dice, 2))
+	if (is_joint || !dice_one_in(&d->dice, 2))
 		return "NULL";
 	(void)snprintf(out, 24, "%" PRId64, node_wall_ms(&d->t->node));
 	return out;
 }
 
-static void new_vital(struct deed *d, const struct place *place)
+static void new_vital(struct deed *d, const struct place *place, bool is_joint)
 {
 	static const char *const codes[] = { "8480-6", "8462-4", "8867-4", "29463-7" };
 	const char *code = codes[dice_below(&d->dice, sizeof codes / sizeof codes[0])];
 	char word[GHOST_WORD_SIZE], visit[ID_TEXT_SIZE + 2], now[24];
-	const char *of = visit_of(d, place->patient, visit), *closed = now_or_null(d, now);
+	const char *of = visit_of(d, place->patient, visit), *closed = now_or_null(d, is_joint, now);
 
 	(void)deed_word(d, place, "value", word);
 	deed_begin(d);
@@ -288,7 +288,21 @@ static void measure(struct deed *d)
 	if (is_there)
 		write_open(d, &place, "value");
 	else
-		new_vital(d, &place);
+		new_vital(d, &place, false);
+}
+
+/* All are at one observation a day, until somebody closes it: what others write meanwhile comes too late. */
+static void joint_vital(struct deed *d)
+{
+	const unsigned day = (unsigned)(sim_elapsed_ms(d->sim) / SIM_DAY_MS);
+	struct dice dice = dice_at(d->sim->plan.seed, SITE_TABLET_ACT, 0, UINT64_C(1) << 37 | day);
+	struct place place;
+
+	place_init(d->sim, &place, "observation", (unsigned)dice_below(&dice, d->sim->plan.patients), USE_VITAL, SHARED + day);
+	if (place_there(d->t, &place))
+		write_open(d, &place, "value");
+	else if (deed_has_patient(d, place.patient))
+		new_vital(d, &place, true);
 }
 
 /* The whole record is one guarded group. */
@@ -350,7 +364,7 @@ static void goal(struct deed *d)
 static void new_call(struct deed *d, const struct place *place)
 {
 	char word[GHOST_WORD_SIZE], text[WORK_TEXT_SIZE], now[24];
-	const char *closed = now_or_null(d, now);
+	const char *closed = now_or_null(d, false, now);
 
 	(void)deed_word(d, place, "topic", word);
 	(void)deed_append(d, place, "summary", "", text);
@@ -413,6 +427,7 @@ static void medication(struct deed *d)
 void work_day(struct deed *d)
 {
 	static void (*const parts[])(struct deed *) = {
+		joint_vital, joint_vital, joint_vital, joint_vital, joint_vital,
 		plan_visit, do_visit, do_visit, do_visit, begin_note, begin_note, write_note, write_note, write_note, write_note, sign,
 		sign, sign, addend, addend, drop_note, measure, measure, call, risk, goal, goal, call, tick, medication,
 	};
