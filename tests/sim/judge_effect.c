@@ -259,6 +259,8 @@ static void note_told(struct judge *j, const struct judged *it)
 			continue;
 		if (hash_sealed(j, it) != j->sealed[i].hash)
 			judge_wrong(j, it, "I27", "it changed a note that was signed by history %" PRIu64, j->sealed[i].seq);
+		if (it->tablet != 0 && strcmp(judge_value_of(it->change->kind, it->told->values, "status"), CLOSING_SIGNED) == 0)
+			sim_met(j->sim, MET_SIGNED_TWICE);
 		return;
 	}
 	if (!model_record(j->model, it->told->kind, it->told->id, &note))
@@ -282,7 +284,8 @@ void judge_row_told(struct judge *j, struct judged *it)
 	else if (judge_is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
 		sim_met(j->sim, brings(it, "decision") ? MET_DECISION_LATE : MET_CONFLICT_AGAIN);
 	if (judge_is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
-		sim_met(j->sim, MET_ADDENDUM);
+		sim_met(j->sim, strstr(judge_value_of(it->change->kind, it->told->values, "reason"), "not seen") != NULL ? MET_SIGNED_UNSEEN
+															 : MET_ADDENDUM);
 	if (judge_is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
 		note_told(j, it);
 }
