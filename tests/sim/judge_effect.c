@@ -272,6 +272,12 @@ static void note_told(struct judge *j, const struct judged *it)
 	j->sealed[j->sealed_count++] = (struct judge_sealed){ it->change->id, it->row->seq, hash_sealed(j, it) };
 }
 
+/* Of an addendum that the centre made: its reason says why. */
+static bool is_unseen(const struct judged *it)
+{
+	return strstr(judge_value_of(it->change->kind, it->told->values, "reason"), "not seen") != NULL;
+}
+
 void judge_row_told(struct judge *j, struct judged *it)
 {
 	const struct judge_awaited member = { .what = AWAIT_MEMBER, .seq = it->row->seq, .id = it->change->id,
@@ -284,8 +290,7 @@ void judge_row_told(struct judge *j, struct judged *it)
 	else if (judge_is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
 		sim_met(j->sim, brings(it, "decision") ? MET_DECISION_LATE : MET_CONFLICT_AGAIN);
 	if (judge_is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
-		sim_met(j->sim, strstr(judge_value_of(it->change->kind, it->told->values, "reason"), "not seen") != NULL ? MET_SIGNED_UNSEEN
-															 : MET_ADDENDUM);
+		sim_met(j->sim, is_unseen(it) ? MET_SIGNED_UNSEEN : MET_ADDENDUM);
 	if (judge_is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
 		note_told(j, it);
 }

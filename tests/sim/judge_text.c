@@ -89,7 +89,8 @@ static bool goes_on(const struct plain *form, const struct plain *base)
 {
 	const size_t len = strlen(base->rest);
 
-	return strncmp(form->rest, base->rest, len) == 0 && (form->rest[len] == '\0' || form->rest[len] == ' ' || form->rest[len] == '\n');
+	return strncmp(form->rest, base->rest, len) == 0 &&
+	       (form->rest[len] == '\0' || form->rest[len] == ' ' || form->rest[len] == '\n');
 }
 
 /* The places of the sentence at which the two differ, as bits. */
@@ -118,8 +119,8 @@ static bool is_plain(const struct plain *base, const struct plain *current, cons
 	       goes_on(proposed, base) && is_small(changed(base, current)) && is_small(changed(base, proposed));
 }
 
-/* Did both change the same words, or words with none unchanged between them, and not to the same? Then a person is asked, and what
- * stands stays. */
+/* Did both change the same words, or words with none unchanged between them, and not to the same? Then a person is asked, and
+ * what stands stays. */
 static bool meet(const struct plain *base, const struct plain *current, const struct plain *proposed)
 {
 	const unsigned here = changed(base, current), there = changed(base, proposed);
@@ -128,13 +129,15 @@ static bool meet(const struct plain *base, const struct plain *current, const st
 }
 
 /* True: they met, and a conflict must tell of it. */
-static bool check_plain(struct judge *j, const struct judged *it, const char *was, const char *now, const char *sent, const char *after)
+static bool check_plain(struct judge *j, const struct judged *it, const char *was, const char *now, const char *sent,
+			const char *after)
 {
 	struct plain base, current, proposed, got = { .rest = NULL };
 	unsigned own;
 	bool met;
 
-	if (!read_plain(was, &base) || !read_plain(now, &current) || !read_plain(sent, &proposed) || !is_plain(&base, &current, &proposed))
+	if (!read_plain(was, &base) || !read_plain(now, &current) || !read_plain(sent, &proposed) ||
+	    !is_plain(&base, &current, &proposed))
 		return false;
 	own = changed(&base, &proposed);
 	met = meet(&base, &current, &proposed);

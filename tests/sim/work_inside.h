@@ -66,7 +66,8 @@ int64_t place_version(struct sim_tablet *t, const struct place *place); /* 0: no
 
 /* text with the word in it as people write: behind all, on a line of its own, between what others wrote, or carelessly as
  * part of the last sentence; or behind all, with another verb or one word more in what somebody wrote. Often the plain sentence
- * (work.h) that it begins with is put otherwise, too; an empty text may be given one. No word of a ghost's goes. False: it is full. */
+ * (work.h) that it begins with is put otherwise, too; an empty text may be given one. No word of a ghost's goes. False: it is
+ * full. */
 bool work_append(struct dice *dice, const char *text, const char *word, char text_out[WORK_TEXT_SIZE]);
 
 /* --- an act of a tablet's person ---------------------------------------------------------------------- */
