@@ -486,6 +486,7 @@ void ghost_check_started(struct sim_tablet *t)
 	ghost_check_books(t);
 	ghost_check_watches(t, SIZE_MAX);
 	ghost_check_notes(t, SIZE_MAX);
+	note_cursor(t); /* what a life before had stored is moved by no answer of this one: a repeated request brings no news */
 	ghost_look_end(&look);
 }
 
