@@ -311,10 +311,12 @@ static void first_seen(struct ghost_tablet *gt, const struct id *id, uint64_t ha
 	gt->notes[gt->note_count++] = (struct ghost_note){ .id = *id, .hash = hash };
 }
 
-/* A signature counts once nothing of the note is under way: before, another's may have come first. */
-static bool rests(struct sim_tablet *t, unsigned kind, const struct id *id)
+/* A signature counts once nothing of the note is under way, and the centre tells of it: before, another's may have come first,
+ * and a patient who has left leaves the row as it was. */
+static bool rests(struct sim_tablet *t, unsigned kind, const struct id *id, const struct id *patient)
 {
-	return ghost_ask(t, "SELECT (SELECT count(*) FROM ds_dirty WHERE kind=?1 AND id=?2)+(SELECT count(*) FROM ds_sent WHERE"
+	return ghost_ask(t, "SELECT 1 FROM ds_caseload WHERE ?1 AND patient=?2 AND ?3 AND state='complete'", 1, patient, 1, 0) != 0 &&
+	       ghost_ask(t, "SELECT (SELECT count(*) FROM ds_dirty WHERE kind=?1 AND id=?2)+(SELECT count(*) FROM ds_sent WHERE"
 			    " kind=?1 AND id=?2 AND settled=?3)", kind, id, 0, 1) == 0;
 }
 
@@ -335,9 +337,9 @@ static void check_note(struct sim_tablet *t, const struct kind *kind, const stru
 	hash = signed_hash(kind, &row);
 	if (known != NULL && known->hash != hash)
 		sim_wrong(sim, "I27", "on %s the signed note %s has other contents than when it was first seen", t->node.name, text);
-	if (signature_check(kind, id, &patient, &row) == ST_INVALID && rests(t, kind->num, id))
+	if (signature_check(kind, id, &patient, &row) == ST_INVALID && rests(t, kind->num, id, &patient))
 		sim_wrong(sim, "I27", "on %s the digest of note %s does not seal it", t->node.name, text);
-	if (known == NULL && rests(t, kind->num, id))
+	if (known == NULL && rests(t, kind->num, id, &patient))
 		first_seen(gt, id, hash);
 }
 

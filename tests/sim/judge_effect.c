@@ -163,6 +163,12 @@ static bool holds(const char *text, uint32_t word)
 	return number == word;
 }
 
+/* Of an addendum that the centre made: its reason says why. */
+static bool is_unseen(const struct judged *it)
+{
+	return strstr(judge_value_of(it->change->kind, it->told->values, "reason"), "not seen") != NULL;
+}
+
 static void addendum_made(struct judge *j, const struct judged *it)
 {
 	const char *text = judge_value_of(it->change->kind, it->told->values, "text");
@@ -170,7 +176,7 @@ static void addendum_made(struct judge *j, const struct judged *it)
 	const char *author = judge_value_of(it->change->kind, it->told->values, "author");
 	struct id id, who;
 
-	sim_met(j->sim, MET_ADDENDUM);
+	sim_met(j->sim, is_unseen(it) ? MET_SIGNED_UNSEEN : MET_ADDENDUM);
 	if (!id_parse(note, strlen(note), &id) || !id_parse(author, strlen(author), &who))
 		return;
 	for (size_t i = 0; i < j->awaited_count; i++) {
@@ -303,6 +309,8 @@ static void note_told(struct judge *j, const struct judged *it)
 			continue;
 		if (hash_sealed(j, it) != j->sealed[i].hash)
 			judge_wrong(j, it, "I27", "it changed a note that was signed by history %" PRIu64, j->sealed[i].seq);
+		if (it->tablet != 0 && strcmp(judge_value_of(it->change->kind, it->told->values, "status"), CLOSING_SIGNED) == 0)
+			sim_met(j->sim, MET_SIGNED_TWICE);
 		return;
 	}
 	if (!model_record(j->model, it->told->kind, it->told->id, &note))

@@ -155,8 +155,8 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 		      const struct model_group_end *end);
 /* Of a row that could be read: does the moment it is given hold the true one? */
 void judge_times(struct judge *j, const struct judged *it);
-/* Narrative: group i of the change, whose base may have been replaced. */
-void judge_text_seen(struct judge *j, const struct judged *it, size_t i);
+/* Narrative: group i of the change, whose base may have been replaced. True: it must have opened a conflict, or joined one. */
+bool judge_text_seen(struct judge *j, const struct judged *it, size_t i);
 /* The row was told to the model. */
 void judge_row_told(struct judge *j, struct judged *it);
 void judge_count(struct judge *j, const struct judged *it);

@@ -278,8 +278,11 @@ static bool hides_nothing(const struct judge *j, const struct judged *it, size_t
 
 	for (size_t g = 0; g < it->change->kind->group_count; g++) {
 		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
+		const enum rule rule = it->change->kind->groups[g].rule;
+		const bool merges = rule != RULE_NEWEST && rule != RULE_GUARDED;
 
-		if (it->before.seqs[g] > seen && (row == NULL || row->device != it->row->device || row->result != OUTCOME_ACCEPTED))
+		if (it->before.seqs[g] > seen &&
+		    (row == NULL || row->device != it->row->device || (row->result != OUTCOME_ACCEPTED && merges)))
 			return false;
 	}
 	return true;

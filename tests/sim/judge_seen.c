@@ -312,8 +312,8 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 		if (group->rule == RULE_GUARDED || group->rule == RULE_PROGRESS)
 			check_own(j, it, i, group);
 	}
-	if (group->rule == RULE_TEXT)
-		judge_text_seen(j, it, i);
+	if (group->rule == RULE_TEXT && judge_text_seen(j, it, i))
+		await_conflict(j, it, group);
 	if (verdict == MODEL_SUPERSEDED && group->rule == RULE_NEWEST && end != NULL &&
 	    (end->allowed & 1U << MODEL_STANDS) != 0)
 		sim_met(j->sim, MET_IN_DOUBT);

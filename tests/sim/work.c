@@ -32,8 +32,9 @@ static void must(bool stood)
 /* By nobody in particular, with words of nobody's. */
 static void begin_patient(struct sim *sim, unsigned patient)
 {
-	static const char *const item[] = { "title", "first", "dose", "5", "unit", "mg", "status", "open", NULL };
-	static const char *const task[] = { "title", "first", "status", "open", NULL };
+	static const char *const item[] = { "title", "first", "dose", "5", "unit", "mg", "status", "open", "notes",
+					    WORK_FIRST_WORDS, NULL };
+	static const char *const task[] = { "title", "first", "status", "open", "notes", WORK_FIRST_WORDS, NULL };
 	static const char *const cure[] = { "name", "Aspirin", "dose", "5", "unit", "mg", "status", "active", NULL };
 	static const char *const named[] = { "name", "Somebody", NULL };
 	const struct ground *ground = work_ground(sim);
@@ -50,6 +51,17 @@ static void begin_patient(struct sim *sim, unsigned patient)
 		return;
 	place_init(sim, &place, ground->cure, patient, USE_CURE, 0);
 	must(centre_create(c, ground->cure, &place.id, &of, cure));
+}
+
+static void begin_joint_note(struct sim *sim, unsigned day)
+{
+	static const char *const note[] = { "status", "draft", "reason", WORK_FIRST_WORDS, "observed", WORK_FIRST_WORDS, NULL };
+	struct place place;
+	struct id of;
+
+	work_joint_place(sim, day, &place);
+	of = work_patient(sim, place.patient);
+	must(centre_create(&sim->centre, "note", &place.id, &of, note));
 }
 
 static void begin_tablet(struct sim *sim, unsigned tablet)
@@ -75,6 +87,8 @@ void work_begin(struct sim *sim)
 	node_act_begin(&sim->centre.node, SITE_BEGIN, 0, NULL);
 	for (unsigned p = 0; p < sim->plan.patients; p++)
 		begin_patient(sim, p);
+	for (unsigned day = 0; sim->plan.whole && day < sim->plan.days; day++)
+		begin_joint_note(sim, day);
 	for (unsigned i = 1; i <= sim->plan.tablets; i++)
 		begin_tablet(sim, i);
 	must(sim_centre_act_end(&sim->centre));

@@ -13,6 +13,13 @@
 
 #define WORK_SERIES 3 /* acts that may belong together: k, k + 1, k + 2 */
 
+/* A sentence that narrative may begin with: nobody's words, one of so many at each place, no number among them. In the first one
+ * of a run all choices are 0. */
+#define WORK_PLAIN_WORDS 4
+#define WORK_PLAIN_CHOICES 4
+/* The choices of the one that the text begins with, and its length in bytes. False: it begins with none. */
+bool work_plain(const char *text, unsigned choices_out[WORK_PLAIN_WORDS], size_t *len_out);
+
 /* Patients, first records, assignments: at the centre, which is up, before any fault. Makes sim->works. */
 void work_begin(struct sim *sim);
 void work_free(struct works *works); /* NULL is fine */

@@ -145,40 +145,71 @@ static bool is_draft(const char *status)
 	return status[0] == '\0' || strcmp(status, "draft") == 0;
 }
 
-static void write_note(struct deed *d)
+static void write_in(struct deed *d, const struct place *place)
 {
 	const char *section = SECTIONS[dice_below(&d->dice, sizeof SECTIONS / sizeof SECTIONS[0])];
 	char status[WORK_TEXT_SIZE], before[WORK_TEXT_SIZE], after[WORK_TEXT_SIZE];
+
+	if (!place_read(d->t, place, "status", status) || !place_read(d->t, place, section, before))
+		return;
+	if (!is_draft(status)) {
+		write_closed(d, place, section);
+		return;
+	}
+	if (!deed_append(d, place, section, before, after))
+		return;
+	deed_begin(d);
+	(void)deed_sql(d, "UPDATE note SET \"%w\" = '%q' WHERE id = '%q'", section, after, place->text);
+	(void)deed_end(d, MET_SQL_UPDATE, "writes in %s: %s + w%u", place->name, section, d->words[0]);
+}
+
+static void write_note(struct deed *d)
+{
 	struct place place;
 
 	choose_place(d, &place, "note", USE_NOTE, NOTES);
-	if (!place_read(d->t, &place, "status", status) || !place_read(d->t, &place, section, before))
-		return;
-	if (!is_draft(status)) {
-		write_closed(d, &place, section);
-		return;
-	}
-	if (!deed_append(d, &place, section, before, after))
-		return;
-	deed_begin(d);
-	(void)deed_sql(d, "UPDATE note SET \"%w\" = '%q' WHERE id = '%q'", section, after, place.text);
-	(void)deed_end(d, MET_SQL_UPDATE, "writes in %s: %s + w%u", place.name, section, d->words[0]);
+	write_in(d, &place);
 }
 
-static void sign(struct deed *d)
+static void sign_it(struct deed *d, const struct place *place)
 {
 	const struct value late = value_string("The road was closed.");
 	struct signing signing;
 	struct failure why;
-	struct place place;
 
-	choose_place(d, &place, "note", USE_NOTE, NOTES);
-	if (!place_there(d->t, &place))
+	if (!place_there(d->t, place))
 		return;
 	d->may_refuse = true; /* another's, signed before, a conflict is open */
 	deed_begin(d);
-	(void)deed_status(d, sign_note(&d->t->replica, &place.id, &late, &signing, &why));
-	(void)deed_end(d, MET_SIGNED, "signs %s", place.name);
+	(void)deed_status(d, sign_note(&d->t->replica, &place->id, &late, &signing, &why));
+	(void)deed_end(d, MET_SIGNED, "signs %s", place->name);
+}
+
+static void sign(struct deed *d)
+{
+	struct place place;
+
+	choose_place(d, &place, "note", USE_NOTE, NOTES);
+	sign_it(d, &place);
+}
+
+void work_joint_place(const struct sim *sim, unsigned day, struct place *place)
+{
+	struct dice dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, 0, day);
+
+	place_init(sim, place, "note", (unsigned)dice_below(&dice, sim->plan.patients), USE_NOTE, NOTES + day);
+}
+
+/* All are at one note. What one writes and what another signs cross on their ways, and so do two signatures. */
+static void joint_note(struct deed *d)
+{
+	struct place place;
+
+	work_joint_place(d->sim, (unsigned)(sim_elapsed_ms(d->sim) / SIM_DAY_MS), &place);
+	if (dice_below(&d->dice, 8) < 5)
+		write_in(d, &place);
+	else
+		sign_it(d, &place);
 }
 
 static void addend(struct deed *d)
@@ -432,5 +463,8 @@ void work_day(struct deed *d)
 		sign, sign, addend, addend, drop_note, measure, measure, call, risk, goal, goal, call, tick, medication,
 	};
 
-	parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
+	if (dice_one_in(&d->dice, 3))
+		joint_note(d);
+	else
+		parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
 }

@@ -103,45 +103,6 @@ uint64_t work_own_slot(unsigned tablet, uint64_t k)
 	return (uint64_t)tablet << OWN_SHIFT | k;
 }
 
-/* --- a sentence --------------------------------------------------------------------------------------- */
-
-/* Where a sentence begins that others wrote: behind the n-th blank before "Saw". */
-static size_t between(const char *text, uint64_t n)
-{
-	const char *at = text;
-
-	for (uint64_t i = 0; i <= n; i++) {
-		const char *next = strstr(at, " Saw ");
-
-		if (next == NULL)
-			break;
-		at = next + 1;
-	}
-	return (size_t)(at - text);
-}
-
-bool work_append(struct dice *dice, const char *text, const char *word, char text_out[WORK_TEXT_SIZE])
-{
-	const size_t len = strlen(text), at = between(text, dice_below(dice, 4));
-	const uint64_t how = dice_below(dice, 10);
-
-	if (len > WORK_TEXT_FULL)
-		return false;
-	if (len == 0 || how < 3)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s%sSaw %s", text, len == 0 ? "" : " ", word);
-	else if (how < 5)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s\nSaw %s", text, word);
-	else if (how < 7 && at > 0)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%.*sSaw %s %s", (int)at, text, word, text + at);
-	else if (how == 8 && strncmp(text + at, "Saw ", 4) == 0)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%.*sMet %s Saw %s", (int)at, text, text + at + 4, word);
-	else if (how == 9 && strncmp(text + at, "Saw ", 4) == 0)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%.*sSaw also %s Saw %s", (int)at, text, text + at + 4, word);
-	else
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s and %s", text, word);
-	return true;
-}
-
 /* --- where an act takes place --------------------------------------------------------------------------- */
 
 unsigned deed_patient(struct deed *d)
