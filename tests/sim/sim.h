@@ -206,6 +206,9 @@ bool sim_step(struct sim *sim, int64_t until_ms);
 /* Syncs of all tablets until nothing moves any more; wrong (I5) after more rounds than that may take. Time goes on. */
 void sim_rounds(struct sim *sim);
 
+/* Puts what the plan has for its days into the heap (sim_days.c); once, when faults may begin. */
+void sim_plan_days(struct sim *sim);
+
 /* Plays a whole run. invariant and wrong say how it ended. The caller frees with sim_free. */
 struct sim *sim_play(struct sim_stock *stock, const struct plan *plan, FILE *told);
 void sim_free(struct sim *sim);
