@@ -288,6 +288,22 @@ static bool hides_nothing(const struct judge *j, const struct judged *it, size_t
 	return true;
 }
 
+/* What the author's own edit was merged with they had not seen: a deletion that goes by that edit may hide others' words. */
+static bool hides_merged(const struct judge *j, const struct judged *it, size_t i)
+{
+	const struct model_group *mark = &it->told->groups[i];
+	const uint64_t seen = mark->base == MODEL_BASE_SEQ ? mark->base_number : 0;
+
+	for (size_t g = 0; g < it->change->kind->group_count; g++) {
+		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
+
+		if (it->before.seqs[g] > seen && row != NULL && row->device == it->row->device && row->result == OUTCOME_JUDGED &&
+		    it->change->kind->groups[g].rule == RULE_TEXT)
+			return true;
+	}
+	return false;
+}
+
 /* Did that change of the author's lose this group, or was it held? Then its own base is what counts. */
 static bool has_lost(struct judge *j, const struct judge_row *own, uint8_t num)
 {
@@ -347,6 +363,8 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 		allowed |= BIT(MODEL_SUPERSEDED);
 	if (group == NULL && !it->change->create && hides_nothing(j, it, i))
 		allowed |= BIT(MODEL_STANDS);
+	if (group == NULL && !it->change->create && hides_merged(j, it, i))
+		allowed |= BIT(MODEL_SUPERSEDED);
 	if ((verdict == MODEL_STANDS || verdict == MODEL_SAME) && (allowed & (BIT(MODEL_STANDS) | BIT(MODEL_SAME))) != 0)
 		return;
 	if ((allowed & BIT(verdict)) != 0)
