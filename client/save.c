@@ -291,22 +291,19 @@ static bool has_fields(const struct place *place)
  * fields: what its author had not seen, the author of both has not. */
 static enum status base_oldest(const struct place *place, struct base *base)
 {
-	enum status status;
-	bool row = false;
+	enum status status = ST_OK;
+	bool row = false, older = false;
 	sqlite3_stmt *stmt = place_prepare(
 		place, "SELECT base_seq,base_n FROM ds_sent WHERE kind=?1 AND id=?2 AND grp=?3 AND settled=0 AND edit_first>?4",
 		&status);
 
 	if (stmt == NULL)
 		return status;
-	while ((status = db_step(&place->r->db, stmt, &row)) == ST_OK && row) {
+	while (status == ST_OK && (status = db_step(&place->r->db, stmt, &row)) == ST_OK && row) {
 		const struct base one = column_base(stmt, 0);
-		bool older = false;
 
 		status = base_older(place, &one, base, &older);
-		if (status != ST_OK)
-			break;
-		if (older)
+		if (status == ST_OK && older)
 			*base = one;
 	}
 	db_done(stmt);

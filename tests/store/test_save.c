@@ -242,8 +242,9 @@ static void what_an_older_page_saved_in_the_same_group_keeps_the_older_base(void
 	struct replica *r = replica_new();
 
 	(void)state;
-	must(r, "BEGIN; INSERT INTO ds_applying VALUES(1); UPDATE ds_state SET edit=2; INSERT INTO ds_past VALUES(1,'" T1 "',4,2,10,NULL);"
-		"UPDATE task SET dose='10',unit='ml',version=2; INSERT INTO ds_version VALUES(1,'" T1 "',4,20); DELETE FROM ds_applying; COMMIT");
+	must(r, "BEGIN; INSERT INTO ds_applying VALUES(1); UPDATE ds_state SET edit=2;"
+		"INSERT INTO ds_past VALUES(1,'" T1 "',4,2,10,NULL); UPDATE task SET dose='10',unit='ml',version=2;"
+		"INSERT INTO ds_version VALUES(1,'" T1 "',4,20); DELETE FROM ds_applying; COMMIT");
 	save_field(r, 1, 4, "mg");
 	assert_string_equal(base(r), "4 s10 null");
 	must(r, "INSERT INTO ds_sent SELECT 7,kind,id,grp,edit_first,edit_last,base_seq,base_n,0 FROM ds_dirty; DELETE FROM ds_dirty");
