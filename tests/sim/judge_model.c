@@ -304,6 +304,12 @@ static bool hides_merged(const struct judge *j, const struct judged *it, size_t 
 	return false;
 }
 
+/* What else than the model says may become of a deletion. */
+static unsigned mark_allows(const struct judge *j, const struct judged *it, size_t i)
+{
+	return (hides_nothing(j, it, i) ? BIT(MODEL_STANDS) : 0) | (hides_merged(j, it, i) ? BIT(MODEL_SUPERSEDED) : 0);
+}
+
 /* Did that change of the author's lose this group, or was it held? Then its own base is what counts. */
 static bool has_lost(struct judge *j, const struct judge_row *own, uint8_t num)
 {
@@ -361,10 +367,8 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 		allowed |= BIT(MODEL_MERGED);
 	if (from_nothing(j, it, i))
 		allowed |= BIT(MODEL_SUPERSEDED);
-	if (group == NULL && !it->change->create && hides_nothing(j, it, i))
-		allowed |= BIT(MODEL_STANDS);
-	if (group == NULL && !it->change->create && hides_merged(j, it, i))
-		allowed |= BIT(MODEL_SUPERSEDED);
+	if (group == NULL && !it->change->create)
+		allowed |= mark_allows(j, it, i);
 	if ((verdict == MODEL_STANDS || verdict == MODEL_SAME) && (allowed & (BIT(MODEL_STANDS) | BIT(MODEL_SAME))) != 0)
 		return;
 	if ((allowed & BIT(verdict)) != 0)
