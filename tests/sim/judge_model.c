@@ -352,6 +352,13 @@ static bool after_held(const struct judge *j, const struct judged *it, size_t i)
 	return it->row->of_seq != 0 || (own != NULL && own->result == OUTCOME_HELD);
 }
 
+static void list_verdicts(unsigned allowed, char *out, size_t size)
+{
+	for (enum model_verdict v = MODEL_STANDS; v <= MODEL_SUPERSEDED; v++)
+		if ((allowed & BIT(v)) != 0)
+			(void)snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] != '\0' ? " or " : "", verdict_name(v));
+}
+
 static void check_verdict(struct judge *j, struct judged *it, size_t i, const struct model_group_end *end,
 			  enum model_verdict verdict)
 {
@@ -373,10 +380,7 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 		return;
 	if ((allowed & BIT(verdict)) != 0)
 		return;
-	for (enum model_verdict v = MODEL_STANDS; v <= MODEL_SUPERSEDED; v++)
-		if ((allowed & BIT(v)) != 0)
-			(void)snprintf(must + strlen(must), sizeof must - strlen(must), "%s%s", must[0] != '\0' ? " or " : "",
-				       verdict_name(v));
+	list_verdicts(allowed, must, sizeof must);
 	judge_wrong(j, it, wrong_verdict(it, group, verdict), "%s %s at the centre; by the model it %s",
 		    group != NULL ? group->name : it->change->create ? "the new record" : "the deletion mark", verdict_name(verdict),
 		    must);
