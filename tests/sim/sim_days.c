@@ -4,7 +4,7 @@
 #include "tests/sim/work.h"
 
 #define CENTRE_ACTS_A_TABLET 2
-#define TOGETHER_MS (10 * 60000)
+#define TOGETHER_MS INT64_C(600000)
 #define CLOCK_WISHES (UINT64_C(1) << 29) /* wishes that come with a clock that is set, above those of a day's plan */
 #define HOUR_MS INT64_C(3600000)
 #define DAY_BEGINS_MS (7 * HOUR_MS)
