@@ -27,6 +27,12 @@ static bool holds_word(const char *text, uint32_t number)
 	return false;
 }
 
+/* Did its author type it for this change? */
+static bool is_typed_for(const struct judged *it, const struct word *word)
+{
+	return word != NULL && word->tablet == it->tablet && word->n == it->row->n;
+}
+
 /* The newest word of the group that its author typed for this change; 0 = none. One that was typed for an earlier one and is
  * used again says nothing of when and upon what. */
 static uint32_t own_word(const struct judge *j, const struct judged *it, const struct group *group)
@@ -39,9 +45,7 @@ static uint32_t own_word(const struct judge *j, const struct judged *it, const s
 		size_t at = 0;
 
 		while (text != NULL && (number = ghost_next_in(text, strlen(text), &at)) != 0) {
-			const struct word *word = ghost_get(j->sim, number);
-
-			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n && number > newest)
+			if (number > newest && is_typed_for(it, ghost_get(j->sim, number)))
 				newest = number;
 		}
 	}
@@ -126,10 +130,7 @@ static void check_merged(struct judge *j, const struct judged *it, const struct 
 		size_t at = 0;
 
 		while (sent != NULL && (number = ghost_next_in(sent, strlen(sent), &at)) != 0) {
-			const struct word *word = ghost_get(j->sim, number);
-
-			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n &&
-			    !holds_word(after_of(it, f), number))
+			if (is_typed_for(it, ghost_get(j->sim, number)) && !holds_word(after_of(it, f), number))
 				await_conflict(j, it, group);
 		}
 	}
