@@ -409,11 +409,11 @@ static void rule_moves(const struct trial *trial, const struct group *group, con
 				!row_equal(&trial->change->row, now, group->mask);
 }
 
-/* Who says again what stands, and definitely later than it was said, is asked when an edit from between the two comes: it
- * must not stand over this one. Only the rules that go by time ask for the time. */
-static bool rule_again(const struct group *group, const struct ruling *ruling)
+/* Who says again what stands, or says what loses against it, and definitely later than all that was said of the group, is
+ * asked when an edit from between comes: it must not stand over this one. Only the rules that go by time ask for the time. */
+static bool rule_notes(const struct group *group, const struct ruling *ruling)
 {
-	return rule_is_timed(group->rule) && !ruling->moves && ruling->verdict != VERDICT_SUPERSEDED;
+	return rule_is_timed(group->rule) && !ruling->moves;
 }
 
 /* What the author of an edit started from, and how that stands to what stands. */
@@ -479,7 +479,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	if ((start.seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
 		not_before(&ruling->at, &meta->at);
 	rule_moves(trial, group, meta, ruling);
-	ruling->again = rule_again(group, ruling);
+	ruling->noted = rule_notes(group, ruling);
 	return st;
 }
 

@@ -130,7 +130,7 @@ static bool apply_group(struct trial *trial, const struct ruling *ruling, const 
 	const struct group *group = &record->kind->groups[ruling->index];
 	const struct group_meta before = *meta;
 
-	if (ruling->again)
+	if (ruling->noted)
 		return group_meta_note(meta, &ruling->at, trial->source->device);
 	if (!ruling->moves)
 		return false;

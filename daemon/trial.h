@@ -40,7 +40,7 @@ struct ruling {
 	enum verdict verdict;
 	bool conflict;
 	bool moves;   /* the record changes by it: a new value, the first, or a person's decision */
-	bool again;   /* the value that stands, said again: the group keeps in mind when, where that was definitely later */
+	bool noted;   /* it does not move its group, which keeps in mind when it was said, where that was definitely later */
 	bool unseen;  /* its author had not seen the record's deletion */
 	struct group_meta stood; /* of the value that stood before; seq 0 = none */
 	const struct text_spot *spots; /* of a conflict of text: where what stands and trial->others differ */
