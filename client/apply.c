@@ -339,7 +339,7 @@ static enum status apply_parts(struct replica *r, const struct answer *answer, s
 
 uint64_t apply_settled(const struct apply_report *report)
 {
-	return report->accepted + report->merged + report->superseded + report->held;
+	return report->accepted + report->merged + report->superseded + report->held + report->returned;
 }
 
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,
