@@ -307,8 +307,8 @@ static enum status keep_reading(struct replica *r, const struct answer *answer, 
 	(void)sqlite3_bind_int64(stmt, 5, times->boot);
 	st = db_run(&r->db, stmt);
 	if (st == ST_OK)
-		st = db_exec(&r->db, "UPDATE ds_state SET reading=reading+1");
-	return st == ST_OK ? db_exec(&r->db, PRUNE_READINGS) : st;
+		st = db_run_text(&r->db, "UPDATE ds_state SET reading=reading+1");
+	return st == ST_OK ? db_run_text(&r->db, PRUNE_READINGS) : st;
 }
 
 /* The next reading finds it too; here it only gets a line in the log. */
@@ -354,7 +354,7 @@ static enum status apply_parts(struct replica *r, const struct answer *answer, s
 
 uint64_t apply_settled(const struct apply_report *report)
 {
-	return report->accepted + report->merged + report->superseded + report->held;
+	return report->accepted + report->merged + report->superseded + report->held + report->returned;
 }
 
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,

@@ -31,14 +31,15 @@ static const char BOOKKEEPING[] =
 	"CREATE TABLE IF NOT EXISTS ds_state(one INTEGER PRIMARY KEY CHECK (one = 1), edit INTEGER NOT NULL,"
 	" reading INTEGER NOT NULL) STRICT;\n"
 	"CREATE TABLE IF NOT EXISTS ds_nothing(x INTEGER PRIMARY KEY CHECK (x IS NULL)) STRICT, WITHOUT ROWID;\n"
-	"CREATE TABLE IF NOT EXISTS ds_applying(x INTEGER NOT NULL"
-	" REFERENCES ds_nothing DEFERRABLE INITIALLY DEFERRED) STRICT;\n"
+	"CREATE TABLE IF NOT EXISTS ds_applying(x INTEGER NOT NULL REFERENCES ds_nothing DEFERRABLE INITIALLY DEFERRED) STRICT;\n"
 	"CREATE TABLE IF NOT EXISTS ds_dirty(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
 	" base_seq INTEGER, base_n INTEGER, base_origin INTEGER, base_digest BLOB, base_values TEXT,"
 	" edit_first INTEGER NOT NULL, edit_last INTEGER NOT NULL, wall_ms INTEGER NOT NULL, reading INTEGER NOT NULL,"
 	" boot_ms INTEGER, boot INTEGER, PRIMARY KEY(kind, id, grp), CHECK (base_seq IS NULL OR base_n IS NULL)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_gone(kind INTEGER NOT NULL, id TEXT NOT NULL, patient TEXT, last TEXT,"
 	" PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;\n"
+	"CREATE TABLE IF NOT EXISTS ds_overwritten(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL, vals TEXT,"
+	" PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_version(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
 	" seq INTEGER NOT NULL, PRIMARY KEY(kind, id, grp)) STRICT, WITHOUT ROWID;\n"
 	"CREATE TABLE IF NOT EXISTS ds_copy(kind INTEGER NOT NULL, id TEXT NOT NULL, grp INTEGER NOT NULL,"
@@ -95,8 +96,7 @@ void capture_bookkeeping(struct buf *buf)
 {
 	buf_add_str(buf, BOOKKEEPING);
 	buf_add_str(buf, COMMON);
-	buf_add_str(buf, "INSERT INTO ds_state(one,edit,reading) SELECT 1,0,0"
-			 " WHERE NOT EXISTS(SELECT 1 FROM ds_state);\n");
+	buf_add_str(buf, "INSERT INTO ds_state(one,edit,reading) SELECT 1,0,0 WHERE NOT EXISTS(SELECT 1 FROM ds_state);\n");
 }
 
 /* CONSTRAINT … CHECK: a lower-case UUID, not the one of all zeros, and nothing hidden behind a NUL. */
@@ -121,8 +121,7 @@ void capture_table(struct buf *buf, const struct kind *kind)
 	kindsql_column_types(buf, kind);
 	buf_add_str(buf, ", version INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;\n");
 	if (kind_has_patient(kind))
-		buf_printf(buf, "CREATE INDEX IF NOT EXISTS \"ds_%s_patient\" ON \"%s\"(patient);\n", kind->name,
-			   kind->name);
+		buf_printf(buf, "CREATE INDEX IF NOT EXISTS \"ds_%s_patient\" ON \"%s\"(patient);\n", kind->name, kind->name);
 	kindsql_view(buf, kind);
 }
 
@@ -264,8 +263,7 @@ static void add_fixed(struct buf *buf, const struct kind *kind)
 	buf_add_str(buf, ";\nEND;\n");
 
 	add_trigger(buf, kind, "version", "BEFORE UPDATE OF version ON ");
-	buf_printf(buf,
-		   "\"%s\" WHEN NEW.version IS NOT OLD.version AND NEW.version IS NOT (SELECT edit FROM ds_state) AND "
+	buf_printf(buf, "\"%s\" WHEN NEW.version IS NOT OLD.version AND NEW.version IS NOT (SELECT edit FROM ds_state) AND "
 		   LOUD " BEGIN\n ", kind->name);
 	add_refusal(buf, "The version of a row is kept by Doorstep. Nothing was changed. Leave the column version out.");
 	buf_add_str(buf, ";\nEND;\n");
@@ -310,8 +308,7 @@ static void add_field_refusals(struct buf *buf, const struct kind *kind)
 
 static const char NOTE_STAYS[] = "This note is signed, so its words stay as they are. Nothing was changed. Add to it with: "
 				 "doorstep note addend ID";
-static const char RECORD_STAYS[] = "This record is closed. Nothing was changed. Mark it as entered in error and write it "
-				   "anew.";
+static const char RECORD_STAYS[] = "This record is closed. Nothing was changed. Mark it as entered in error and write it anew.";
 static const char PUNCH_STAYS[] = "The check-in and check-out of this visit are closed. Nothing was changed. Correct a time, "
 				  "with its reason, by: doorstep visit correct ID";
 static const char NOT_SEALED[] = "A note is signed with doorstep note sign, which seals its words. Nothing was changed. "
@@ -446,13 +443,12 @@ static void add_update_after(struct buf *buf, const struct kind *kind)
 	buf_add_str(buf, "END;\n");
 }
 
-/* REPLACE fires no delete trigger, so what a new row will overwrite is noted before. An upsert or OR IGNORE comes by
- * here as well and may then leave the row as it is: a group that equals its base is no change. */
+/* REPLACE fires no delete trigger, so what a new row will overwrite is kept before, and is an edit only once that row
+ * stands: an upsert or OR IGNORE comes by here as well, and does something else or nothing. */
 static void add_insert_before(struct buf *buf, const struct kind *kind)
 {
 	add_trigger(buf, kind, "overwrite", "BEFORE INSERT ON ");
-	buf_printf(buf, "\"%s\" WHEN EXISTS(SELECT 1 FROM \"%s\" WHERE id=NEW.id) AND " LOUD " BEGIN\n", kind->name,
-		   kind->name);
+	buf_printf(buf, "\"%s\" WHEN EXISTS(SELECT 1 FROM \"%s\" WHERE id=NEW.id) AND " LOUD " BEGIN\n", kind->name, kind->name);
 	if (kind_has_patient(kind)) {
 		buf_add_byte(buf, ' ');
 		add_refusal(buf, "The patient of a record never changes. Nothing was changed. Delete this record and write "
@@ -468,7 +464,8 @@ static void add_insert_before(struct buf *buf, const struct kind *kind)
 		add_breaks(buf, kind, "o.");
 		buf_add_str(buf, ";\n");
 	}
-	buf_printf(buf, " INSERT INTO ds_edit SELECT %u,o.id,g.column1,", (unsigned)kind->num);
+	buf_printf(buf, " DELETE FROM ds_overwritten;\n INSERT INTO ds_overwritten(kind,id,grp,vals) SELECT %u,o.id,g.column1,",
+		   (unsigned)kind->num);
 	add_case_json(buf, kind, "g.column1", "o.");
 	buf_printf(buf, " FROM \"%s\" AS o, ", kind->name);
 	add_groups(buf, kind, false);
@@ -521,7 +518,8 @@ static void add_undeleted(struct buf *buf, const struct kind *kind)
 	buf_printf(buf, ";\n DELETE FROM ds_gone WHERE kind=%u AND id=NEW.id;\n", num);
 }
 
-/* One trigger, since the order of several is nobody's promise: is the record new, or brought back? Then its version. */
+/* One trigger, since the order of several is nobody's promise: is the record new, or brought back, or in the place of another?
+ * Then its version. */
 static void add_insert_after(struct buf *buf, const struct kind *kind)
 {
 	const unsigned num = kind->num;
@@ -538,6 +536,8 @@ static void add_insert_after(struct buf *buf, const struct kind *kind)
 	buf_printf(buf, " INSERT INTO ds_new VALUES(%u,NEW.id);\n", num);
 	add_brought_back(buf, kind);
 	add_undeleted(buf, kind);
+	buf_printf(buf, " INSERT INTO ds_edit SELECT kind,id,grp,vals FROM ds_overwritten WHERE kind=%u AND id=NEW.id;\n"
+			" DELETE FROM ds_overwritten;\n", num);
 	add_made(buf, kind, true);
 	buf_add_str(buf, "END;\n");
 }

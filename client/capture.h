@@ -8,8 +8,9 @@
  *   outer OR REPLACE would override it). Whoever opens the file reads every trigger, so their text
  *   is kept short.
  * - BEFORE INSERT where a row of that id exists (REPLACE and upsert; REPLACE fires no delete
- *   trigger): each group that differs becomes dirty. If the statement then does
- *   nothing, the live row equals its base and the push drops it.
+ *   trigger): each group that differs goes to ds_overwritten with what it held, and becomes dirty
+ *   AFTER INSERT. A statement that then does nothing has edited nothing: no time is that of an edit
+ *   but where one was made.
  * - AFTER INSERT: a record never known becomes dirty as new (grp -1); one in ds_gone is
  *   brought back: every group dirty, and grp 0 with base_values "[1]". Where its deletion was
  *   never numbered there was none: grp 0 goes, and so do groups that are what they were.

@@ -128,12 +128,12 @@ static enum status keep_pair(struct replica *r, const struct clock_pair *now)
 
 static enum status add_set_reading(struct replica *r)
 {
-	enum status st = db_exec(&r->db, "INSERT INTO ds_reading(id,heard_ms,wall_received_ms,slack_ms,boot_ms,boot,set_here)"
-					 " SELECT s.reading+1,coalesce(l.heard_ms,0),coalesce(l.wall_received_ms,0),"
-					 "coalesce(l.slack_ms,0),l.boot_ms,l.boot,1 FROM ds_state AS s"
-					 " LEFT JOIN ds_reading AS l ON l.id=s.reading");
+	enum status st = db_run_text(&r->db, "INSERT INTO ds_reading(id,heard_ms,wall_received_ms,slack_ms,boot_ms,boot,set_here)"
+					     " SELECT s.reading+1,coalesce(l.heard_ms,0),coalesce(l.wall_received_ms,0),"
+					     "coalesce(l.slack_ms,0),l.boot_ms,l.boot,1 FROM ds_state AS s"
+					     " LEFT JOIN ds_reading AS l ON l.id=s.reading");
 
-	return st == ST_OK ? db_exec(&r->db, "UPDATE ds_state SET reading=reading+1") : st;
+	return st == ST_OK ? db_run_text(&r->db, "UPDATE ds_state SET reading=reading+1") : st;
 }
 
 /* As often as it happens: what was told before of the same says when it was last. */

@@ -179,22 +179,6 @@ static void check_schema(struct replica *r)
 		env_log(r->env, LOG_ERROR, "agent", "schema not checked", "status=%s", status_name(st));
 }
 
-/* Of what is dirty; 0 = nothing is. */
-static enum status newest_edit(struct replica *r, int64_t *edit_out)
-{
-	enum status st = ST_OK;
-	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT coalesce(max(edit_last),0) FROM ds_dirty", &st);
-
-	if (stmt == NULL)
-		return st;
-	st = db_step(&r->db, stmt, &row);
-	if (st == ST_OK)
-		*edit_out = row ? db_column_int(stmt, 0) : 0;
-	db_done(stmt);
-	return st;
-}
-
 /* What was closed or signed goes at once. */
 void exchange_look(struct look *look, struct replica *r, struct engine *engine, int64_t now_ms)
 {
@@ -202,7 +186,7 @@ void exchange_look(struct look *look, struct replica *r, struct engine *engine, 
 	int64_t edit = 0;
 
 	check_schema(r);
-	if (newest_edit(r, &edit) != ST_OK || edit <= look->edit_seen)
+	if (db_number(&r->db, "SELECT coalesce(max(edit_last),0) FROM ds_dirty", &edit) != ST_OK || edit <= look->edit_seen)
 		return;
 	engine_dirty(engine, now_ms);
 	if (order_closed_since(r, look->edit_seen, &closed) == ST_OK && closed)

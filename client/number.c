@@ -561,8 +561,8 @@ enum status journal_number(struct replica *r, const struct journal_options *opti
 
 	assert(r->identity.device != 0);
 	arena_init(&arena, ORDER_SIZE_MAX);
-	st = db_exec(&r->db, "DELETE FROM ds_attention WHERE NOT EXISTS(SELECT 1 FROM ds_dirty AS d WHERE"
-			     " d.kind=ds_attention.kind AND d.id=ds_attention.id)");
+	st = db_run_text(&r->db, "DELETE FROM ds_attention WHERE NOT EXISTS(SELECT 1 FROM ds_dirty AS d WHERE"
+				 " d.kind=ds_attention.kind AND d.id=ds_attention.id)");
 	if (st == ST_OK)
 		st = order_pending(r, options->rest_ms, &arena, &pending, &pending_count);
 	if (st == ST_OK)

@@ -67,21 +67,6 @@ static int by_id(const void *left, const void *right)
 
 /* --- reading ---------------------------------------------------------------------- */
 
-static enum status count_dirty(struct replica *r, size_t *count_out)
-{
-	enum status st = ST_OK;
-	bool row = false;
-	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT count(*) FROM (SELECT DISTINCT kind,id FROM ds_dirty)", &st);
-
-	if (stmt == NULL)
-		return st;
-	st = db_step(&r->db, stmt, &row);
-	if (st == ST_OK)
-		*count_out = row ? (size_t)db_column_int(stmt, 0) : 0;
-	db_done(stmt);
-	return st;
-}
-
 static enum status read_items(struct replica *r, int64_t rest_ms, struct ordering *o)
 {
 	const int64_t now_ms = r->env->wall_ms(r->env->ctx);
@@ -277,10 +262,12 @@ enum status order_pending(struct replica *r, int64_t rest_ms, struct arena *aren
 			  struct pending **out, size_t *count_out)
 {
 	struct ordering o = { .replica = r };
-	enum status st = count_dirty(r, &o.count);
+	int64_t records = 0;
+	enum status st = db_number(&r->db, "SELECT count(*) FROM (SELECT DISTINCT kind,id FROM ds_dirty)", &records);
 
 	if (st != ST_OK)
 		return st;
+	o.count = (size_t)records;
 	arena_init(&o.row, ROW_SIZE_MAX);
 	o.items = arena_zalloc(arena, (o.count + 1) * sizeof *o.items);
 	o.by_id = arena_zalloc(arena, (o.count + 1) * sizeof(struct item *));

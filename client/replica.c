@@ -387,7 +387,7 @@ static const char FLAG_NOTICE[] = "Another program had switched off the part of 
  * committed it. */
 static enum status clear_foreign_flag(struct replica *r)
 {
-	enum status status = db_exec(&r->db, "DELETE FROM ds_applying");
+	enum status status = db_run_text(&r->db, "DELETE FROM ds_applying");
 
 	if (status != ST_OK || sqlite3_changes64(r->db.handle) == 0)
 		return status;
@@ -404,12 +404,16 @@ enum status replica_quiet_begin(struct replica *r)
 	if (sqlite3_get_autocommit(r->db.handle) != 0)
 		return ST_IO;
 	status = clear_foreign_flag(r);
-	return status == ST_OK ? db_exec(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
+	/* What an INSERT that came to nothing left must not be taken for that of a row which the engine removes and a program
+	 * makes again. */
+	if (status == ST_OK)
+		status = db_run_text(&r->db, "DELETE FROM ds_overwritten");
+	return status == ST_OK ? db_run_text(&r->db, "INSERT INTO ds_applying(x) VALUES(1)") : status;
 }
 
 enum status replica_quiet_end(struct replica *r)
 {
 	if (sqlite3_get_autocommit(r->db.handle) != 0)
 		return ST_IO;
-	return db_exec(&r->db, "DELETE FROM ds_applying");
+	return db_run_text(&r->db, "DELETE FROM ds_applying");
 }

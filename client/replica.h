@@ -26,6 +26,9 @@
  *   ds_gone(kind, id, patient, last)              records deleted here; last: JSON array of
  *                                                 all fields of the row deleted by a program,
  *                                                 null where the centre said so
+ *   ds_overwritten(kind, id, grp, vals)           what a row that is being replaced held in the
+ *                                                 groups that differ: of the INSERT under way, or of
+ *                                                 one that came to nothing, until the next one
  *   ds_version(kind, id, grp, seq)                what has been seen of the centre: grp -1 the
  *                                                 record's whole row, others where newer
  *   ds_copy(kind, id, grp, seq, vals)             the centre's value of a group that is dirty

@@ -279,6 +279,37 @@ static enum status base_override(const struct place *place, const struct base *b
 	return db_run(&place->r->db, stmt);
 }
 
+/* Is there more in the group than one field? */
+static bool has_fields(const struct place *place)
+{
+	const uint64_t mask = place->kind->groups[kind_group_num(place->kind, (uint8_t)place->group)].mask;
+
+	return (mask & (mask - 1)) != 0;
+}
+
+/* What was saved since from other pages and is under way stands in the row beside what this page brings, in the group's other
+ * fields: what its author had not seen, the author of both has not. */
+static enum status base_oldest(const struct place *place, struct base *base)
+{
+	enum status status = ST_OK;
+	bool row = false, older = false;
+	sqlite3_stmt *stmt = place_prepare(
+		place, "SELECT base_seq,base_n FROM ds_sent WHERE kind=?1 AND id=?2 AND grp=?3 AND settled=0 AND edit_first>?4",
+		&status);
+
+	if (stmt == NULL)
+		return status;
+	while (status == ST_OK && (status = db_step(&place->r->db, stmt, &row)) == ST_OK && row) {
+		const struct base one = column_base(stmt, 0);
+
+		status = base_older(place, &one, base, &older);
+		if (status == ST_OK && older)
+			*base = one;
+	}
+	db_done(stmt);
+	return status;
+}
+
 /* After the update: where it made this group dirty, or more so, the older of both bases stays. */
 static enum status base_settle(const struct place *place, const struct base *shown, int64_t version)
 {
@@ -300,7 +331,12 @@ static enum status base_settle(const struct place *place, const struct base *sho
 	if (status != ST_OK || !edited || base_equal(&base, shown))
 		return status;
 	status = base_older(place, shown, &base, &older);
-	return status == ST_OK && older ? base_override(place, shown) : status;
+	if (status != ST_OK || !older)
+		return status;
+	base = *shown;
+	if (has_fields(place))
+		status = base_oldest(place, &base);
+	return status == ST_OK ? base_override(place, &base) : status;
 }
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */

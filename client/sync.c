@@ -156,8 +156,8 @@ static enum status read_health(struct replica *r, const struct sync_options *opt
  * Counted by one statement, so that failing to read it can't begin it anew. */
 static enum status next_counter(struct replica *r, uint64_t *counter_out)
 {
-	enum status st = db_exec(&r->db, "INSERT INTO ds_meta(key,value) VALUES('counter',1)"
-					 " ON CONFLICT(key) DO UPDATE SET value=value+1");
+	enum status st = db_run_text(&r->db, "INSERT INTO ds_meta(key,value) VALUES('counter',1)"
+					     " ON CONFLICT(key) DO UPDATE SET value=value+1");
 	bool row = false;
 	sqlite3_stmt *stmt = NULL;
 

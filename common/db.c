@@ -410,7 +410,22 @@ enum status db_run(struct db *db, sqlite3_stmt *stmt)
 	return status;
 }
 
-static enum status run_text(struct db *db, const char *sql)
+enum status db_number(struct db *db, const char *sql, int64_t *out)
+{
+	enum status st = ST_OK;
+	bool row = false;
+	sqlite3_stmt *stmt = db_prepare(db, sql, &st);
+
+	if (stmt == NULL)
+		return st;
+	st = db_step(db, stmt, &row);
+	if (st == ST_OK)
+		*out = row ? db_column_int(stmt, 0) : 0;
+	db_done(stmt);
+	return st;
+}
+
+enum status db_run_text(struct db *db, const char *sql)
 {
 	enum status status;
 	sqlite3_stmt *stmt = db_prepare(db, sql, &status);
@@ -430,19 +445,19 @@ enum status db_begin(struct db *db)
 	}
 	if (db->failed)
 		return db->unsecured != ST_OK ? db->unsecured : ST_IO;
-	status = run_text(db, "BEGIN IMMEDIATE");
+	status = db_run_text(db, "BEGIN IMMEDIATE");
 	db->began = status == ST_OK;
 	return status;
 }
 
 enum status db_begin_read(struct db *db)
 {
-	return run_text(db, "BEGIN");
+	return db_run_text(db, "BEGIN");
 }
 
 enum status db_commit(struct db *db)
 {
-	enum status status = run_text(db, "COMMIT");
+	enum status status = db_run_text(db, "COMMIT");
 
 	if (status != ST_OK)
 		db_rollback(db);

@@ -40,7 +40,7 @@ void db_close(struct db *db);
 
 enum status db_status(struct db *db, int sqlite_code);
 
-/* One or more statements without parameters. */
+/* One or more statements without parameters, prepared for this once. */
 enum status db_exec(struct db *db, const char *sql) MUST_CHECK;
 
 /* A pragma that changes what statements mean. SQLite makes those of before anew when they run next, which needs memory:
@@ -66,6 +66,10 @@ int64_t db_column_int(sqlite3_stmt *stmt, int at);
 enum status db_step(struct db *db, sqlite3_stmt *stmt, bool *row_out) MUST_CHECK;
 /* Run a statement that returns no row, then db_done it. */
 enum status db_run(struct db *db, sqlite3_stmt *stmt) MUST_CHECK;
+/* db_prepare and db_run of what has no parameters. */
+enum status db_run_text(struct db *db, const char *sql) MUST_CHECK;
+/* The one number that the query gives; 0 where it gives no row. */
+enum status db_number(struct db *db, const char *sql, int64_t *out) MUST_CHECK;
 
 /* BEGIN IMMEDIATE. Where failed is set: why db_secure failed, if it did, else ST_IO. ST_READONLY, which sets it, comes
  * before either. Until db_commit or db_rollback every statement fails with ST_IO where SQLite has ended the transaction

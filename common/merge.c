@@ -9,6 +9,11 @@ static const struct judgement MERGED = { VERDICT_MERGED, false };
 static const struct judgement SUPERSEDED = { VERDICT_SUPERSEDED, false };
 static const struct judgement CONFLICT = { VERDICT_SUPERSEDED, true };
 
+bool rule_is_timed(enum rule rule)
+{
+	return rule == RULE_NEWEST || rule == RULE_PROGRESS;
+}
+
 /* One tablet's changes come in the order in which they were made, so where its own
  * two are in doubt the later one stands; but not where it could be dated earlier than
  * what the earlier one has put aside: that was kept because it was not definitely

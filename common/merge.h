@@ -79,6 +79,9 @@ size_t merge_room(const struct merge_case *c);
 enum status merge_judge(const struct merge_case *c, struct merge_out *merged_out,
 			struct judgement *judgement_out) MUST_CHECK;
 
+/* Does the rule ask when edits were made? */
+bool rule_is_timed(enum rule rule);
+
 /* A field's text; null is empty. */
 struct text value_as_text(const struct value *value);
 

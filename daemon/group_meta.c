@@ -4,11 +4,33 @@
 #include <string.h>
 
 #define FLAG_DECIDED 1
+#define FLAG_OUTDATED 2
 
 struct reader {
 	const uint8_t *at, *end;
 	bool bad;
 };
+
+const struct interval *group_meta_newest(const struct group_meta *meta)
+{
+	return meta->outdated ? &meta->later : &meta->at;
+}
+
+uint32_t group_meta_newest_device(const struct group_meta *meta)
+{
+	return meta->outdated ? meta->later_device : meta->device;
+}
+
+bool group_meta_note(struct group_meta *meta, const struct interval *at, uint32_t device)
+{
+	assert(meta->seq > 0);
+	if (interval_compare(at, group_meta_newest(meta)) != ORDER_LATER)
+		return false;
+	meta->outdated = true;
+	meta->later = *at;
+	meta->later_device = device;
+	return true;
+}
 
 static void put_number(struct buf *out, uint64_t number)
 {
@@ -64,7 +86,13 @@ static void put_entry(struct buf *out, uint8_t num, const struct group_meta *bef
 	put_step(out, (uint64_t)before->at.lo_ms, (uint64_t)meta->at.lo_ms);
 	put_number(out, (uint64_t)meta->at.hi_ms - (uint64_t)meta->at.lo_ms);
 	put_number(out, meta->device);
-	put_number(out, meta->decided ? FLAG_DECIDED : 0);
+	put_number(out, (meta->decided ? FLAG_DECIDED : 0) | (meta->outdated ? FLAG_OUTDATED : 0));
+	if (!meta->outdated)
+		return;
+	assert(meta->at.hi_ms < meta->later.lo_ms && meta->later.lo_ms <= meta->later.hi_ms);
+	put_number(out, (uint64_t)meta->later.lo_ms - (uint64_t)meta->at.hi_ms);
+	put_number(out, (uint64_t)meta->later.hi_ms - (uint64_t)meta->later.lo_ms);
+	put_number(out, meta->later_device);
 }
 
 void group_meta_encode(struct buf *out, const struct record *record)
@@ -88,6 +116,19 @@ void group_meta_encode(struct buf *out, const struct record *record)
 	}
 }
 
+static void get_later(struct reader *reader, struct group_meta *meta)
+{
+	const uint64_t gap = get_number(reader), width = get_number(reader), device = get_number(reader);
+	const uint64_t room = (uint64_t)INT64_MAX - (uint64_t)meta->at.hi_ms;
+
+	meta->outdated = true;
+	meta->later.lo_ms = (int64_t)((uint64_t)meta->at.hi_ms + gap);
+	meta->later.hi_ms = (int64_t)((uint64_t)meta->later.lo_ms + width);
+	meta->later_device = (uint32_t)device;
+	if (gap == 0 || gap > room || width > room - gap || device > UINT32_MAX)
+		reader->bad = true;
+}
+
 static struct group_meta get_entry(struct reader *reader, const struct group_meta *before)
 {
 	struct group_meta meta = { 0 };
@@ -101,10 +142,12 @@ static struct group_meta get_entry(struct reader *reader, const struct group_met
 	meta.at.lo_ms = (int64_t)lo;
 	meta.at.hi_ms = (int64_t)(lo + width);
 	meta.device = (uint32_t)device;
-	meta.decided = flags == FLAG_DECIDED;
+	meta.decided = (flags & FLAG_DECIDED) != 0;
 	if (meta.seq == 0 || meta.seq > INT64_MAX || width > (uint64_t)INT64_MAX - lo || device > UINT32_MAX ||
-	    flags > FLAG_DECIDED)
+	    flags > (FLAG_DECIDED | FLAG_OUTDATED))
 		reader->bad = true;
+	if (!reader->bad && (flags & FLAG_OUTDATED))
+		get_later(reader, &meta);
 	return meta;
 }
 

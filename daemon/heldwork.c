@@ -162,7 +162,7 @@ static enum status judge_again(struct intake *in, const struct history *of, enum
 	source->device = of->device;
 	source->author = of->author;
 	source->received_ms = of->received_ms;
-	st = trial_run(trial_out, in, source, as, of->body.data, of->body.len);
+	st = trial_run(trial_out, in, source, as, of);
 	if (st != ST_OK || (*trial_out)->hold.reason != HELD_NONE)
 		return st;
 	resolution_of(&row, of, by, in->now_ms);

@@ -3,7 +3,8 @@
  * First: what had its author seen? A base that is a centre sequence says it. One that
  * is a number of the tablet's own is followed here: accepted -> that change's
  * sequence; merged -> what was sent, for the tablet had not seen the merge;
- * superseded or held -> that change's own base. Then: does it still stand, by version
+ * superseded or held -> that change's own base. One that was held and from which its
+ * author went on meanwhile comes too late for itself. Then: does it still stand, by version
  * or by value? A person's decision is replaced by nothing that had not seen it,
  * whatever its value. Only then the group's rule (common/merge.h).
  */
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #include "daemon/conflict.h"
+#include "daemon/gone_on.h"
+#include "daemon/group_meta.h"
 #include "daemon/signing.h"
 #include "proto/limits.h"
 
@@ -58,7 +61,7 @@ bool history_verdict(const struct history *row, const struct change *change, uin
 	return false;
 }
 
-static struct change *decode(struct intake *in, struct arena *arena, struct bytes body, enum status *st_out)
+struct change *history_change(const struct intake *in, struct arena *arena, struct bytes body, enum status *st_out)
 {
 	struct change *change = arena_alloc(arena, sizeof *change);
 
@@ -75,7 +78,7 @@ static enum status body_values(struct intake *in, struct bytes body, const struc
 	enum status st;
 
 	arena_init(&arena, TRIAL_ARENA_MAX);
-	change = decode(in, &arena, body, &st);
+	change = history_change(in, &arena, body, &st);
 	if (st == ST_OK && !change_brings(change, group->num))
 		st = ST_NOT_FOUND;
 	if (st == ST_OK) {
@@ -112,7 +115,7 @@ static enum status value_visit(void *ctx, const struct history *row)
 	if (row->result != OUTCOME_ACCEPTED && row->result != OUTCOME_JUDGED)
 		return ST_OK;
 	arena_init(&arena, TRIAL_ARENA_MAX);
-	change = decode(walk->in, &arena, row->body, &st);
+	change = history_change(walk->in, &arena, row->body, &st);
 	if (st == ST_OK && !history_verdict(row, change, walk->group->num, &verdict))
 		verdict = GROUP_SUPERSEDED;
 	arena_close(&arena);
@@ -138,10 +141,8 @@ enum status intake_value_at(struct intake *in, const struct kind *kind, const st
 
 /* --- bases --- */
 
-/* The row that the number stands for: of this record, and, where it was held and accepted later, of that later row.
- * ST_NOT_FOUND: no such change. */
-static enum status own_row(const struct trial *trial, const struct version *version, uint32_t device,
-			   struct arena *arena, struct history *row_out)
+enum status history_own(const struct trial *trial, const struct version *version, uint32_t device, struct arena *arena,
+			struct history *row_out)
 {
 	struct store *store = trial->in->store;
 	struct held held;
@@ -161,7 +162,7 @@ static enum status own_row(const struct trial *trial, const struct version *vers
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static struct version own_base(const struct change *change, uint8_t num)
+struct version change_base(const struct change *change, uint8_t num)
 {
 	for (size_t i = 0; i < change->group_count; i++)
 		if (change->groups[i].num == num)
@@ -178,7 +179,7 @@ static enum status base_step(const struct trial *trial, uint8_t num, struct vers
 	struct change *change;
 	struct history row;
 	bool mark = num == SCHEMA_GROUP_DELETED;
-	enum status st = own_row(trial, version, device, arena, &row);
+	enum status st = history_own(trial, version, device, arena, &row);
 
 	if (st == ST_NOT_FOUND) {
 		*version = next;
@@ -186,21 +187,21 @@ static enum status base_step(const struct trial *trial, uint8_t num, struct vers
 	}
 	if (st != ST_OK)
 		return st;
-	change = decode(trial->in, arena, row.body, &st);
+	change = history_change(trial->in, arena, row.body, &st);
 	if (st == ST_NOMEM)
 		return st;
 	if (st == ST_OK && history_verdict(&row, change, num, &verdict) && verdict != GROUP_SUPERSEDED &&
 	    (!mark || change->create)) {
 		*base = (struct base){ .known = true, .seq = row.seq, .sent = verdict == GROUP_MERGED };
 		base->row = change->row;
-		base->below = own_base(change, num);
+		base->below = change_base(change, num);
 		/* A number of another tablet's is none of this one's. */
 		if (device != trial->source->device && base->below.tag == VERSION_OWN)
 			base->below.tag = VERSION_NONE;
 		next.tag = VERSION_SEQ;
 		next.seq = row.seq;
 	} else if (st == ST_OK) {
-		next = own_base(change, num);
+		next = change_base(change, num);
 	}
 	*version = next;
 	return ST_OK;
@@ -374,8 +375,9 @@ static enum status rule_on(struct trial *trial, const struct group *group, const
 	const struct merge_case c = {
 		.kind = trial->change->kind, .group = group, .base = started, .current = current,
 		.proposed = &trial->change->row, .base_is_current = started == current, .decided = decided,
-		.author_same = !trial->again && trial->source->device && meta->device == trial->source->device,
-		.current_at = meta->at, .proposed_at = ruling->at,
+		.author_same = !trial->again && trial->source->device &&
+			       group_meta_newest_device(meta) == trial->source->device,
+		.current_at = *group_meta_newest(meta), .proposed_at = ruling->at,
 	};
 	struct merge_out out = { .room = merge_room(&c) };
 	struct arena scratch;
@@ -405,6 +407,13 @@ static void rule_moves(const struct trial *trial, const struct group *group, con
 	else if (ruling->verdict != VERDICT_SUPERSEDED)
 		ruling->moves = meta->seq == 0 || trial->decision ||
 				!row_equal(&trial->change->row, now, group->mask);
+}
+
+/* Who says again what stands, or says what loses against it, and definitely later than all that was said of the group, is
+ * asked when an edit from between comes: it must not stand over this one. Only the rules that go by time ask for the time. */
+static bool rule_notes(const struct group *group, const struct ruling *ruling)
+{
+	return rule_is_timed(group->rule) && !ruling->moves;
 }
 
 /* What the author of an edit started from, and how that stands to what stands. */
@@ -445,6 +454,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	struct judgement judgement = { .verdict = VERDICT_SUPERSEDED };
 	struct start start = { .row = NULL };
 	const struct base *base = &start.base;
+	bool gone = false;
 	enum status st = base_resolve(trial, group->num, group->mask, edit->base, &start.base);
 
 	if (st != ST_OK)
@@ -459,6 +469,9 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 		st = seen_up_to(trial, group->num, base, &ruling->seen);
 	else if (st == ST_OK && decides(trial, group))
 		judgement.verdict = decision_verdict(trial, start.seen || base->known);
+	else if (st == ST_OK && (st = gone_on(trial, group->num, &gone)) == ST_OK && gone)
+		judgement.verdict = row_equal(&trial->change->row, &trial->record->row, group->mask) ? VERDICT_SAME :
+												   VERDICT_SUPERSEDED;
 	else if (st == ST_OK)
 		st = rule_on(trial, group, start.row, start.decided, &judgement, ruling);
 	ruling->verdict = judgement.verdict;
@@ -466,6 +479,7 @@ static enum status judge_group(struct trial *trial, const struct change_group *e
 	if ((start.seen || ruling->verdict == VERDICT_MERGED) && meta->seq)
 		not_before(&ruling->at, &meta->at);
 	rule_moves(trial, group, meta, ruling);
+	ruling->noted = rule_notes(group, ruling);
 	return st;
 }
 
@@ -486,7 +500,7 @@ static enum status is_merged(const struct trial *trial, size_t g, bool *out)
 	arena_init(&arena, TRIAL_ARENA_MAX);
 	st = store->ops->history_get(store, record->groups[g].seq, &arena, &row);
 	if (st == ST_OK) {
-		change = decode(trial->in, &arena, row.body, &st);
+		change = history_change(trial->in, &arena, row.body, &st);
 		*out = st == ST_OK && history_verdict(&row, change, record->kind->groups[g].num, &verdict) &&
 		       verdict == GROUP_MERGED;
 	}
@@ -513,7 +527,7 @@ static enum status overtaken(const struct trial *trial, const struct base *base,
 
 static enum status judge_mark(const struct trial *trial, const struct change_group *edit, struct ruling *ruling)
 {
-	bool deletes = trial->change->deletes, late = trial->closed;
+	bool deletes = trial->change->deletes, late = trial->closed, gone = false;
 	struct base base;
 	enum status st = base_resolve(trial, SCHEMA_GROUP_DELETED, 0, edit->base, &base);
 
@@ -529,7 +543,9 @@ static enum status judge_mark(const struct trial *trial, const struct change_gro
 	}
 	if (deletes && !late)
 		st = overtaken(trial, &base, &late);
-	if (deletes && late)
+	if (st == ST_OK)
+		st = gone_on(trial, SCHEMA_GROUP_DELETED, &gone);
+	if ((deletes && late) || gone)
 		ruling->verdict = VERDICT_SUPERSEDED;
 	ruling->moves = ruling->verdict == VERDICT_ACCEPTED;
 	return st;

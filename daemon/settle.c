@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/effects.h"
+#include "daemon/group_meta.h"
 #include "proto/limits.h"
 
 /* --- the history row --- */
@@ -120,6 +121,26 @@ static void apply_mark(struct record *record, bool deleted, const struct group_m
 	record->deletion = *meta;
 }
 
+/* What the ruling makes of its group: false where nothing of the record changes. An edit that stands for what its author
+ * had seen, though another that was kept is definitely later, keeps that one in mind: none from between may follow it. */
+static bool apply_group(struct trial *trial, const struct ruling *ruling, const struct group_meta *new)
+{
+	struct record *record = trial->record;
+	struct group_meta *meta = &record->groups[ruling->index];
+	const struct group *group = &record->kind->groups[ruling->index];
+	const struct group_meta before = *meta;
+
+	if (ruling->noted)
+		return group_meta_note(meta, &ruling->at, trial->source->device);
+	if (!ruling->moves)
+		return false;
+	row_copy(&record->row, ruling->verdict == VERDICT_MERGED ? &trial->merged : &trial->change->row, group->mask);
+	*meta = *new;
+	if (rule_is_timed(group->rule) && before.seq != 0)
+		(void)group_meta_note(meta, group_meta_newest(&before), group_meta_newest_device(&before));
+	return true;
+}
+
 static bool apply(struct trial *trial, uint64_t seq)
 {
 	const struct change *change = trial->change;
@@ -128,20 +149,15 @@ static bool apply(struct trial *trial, uint64_t seq)
 
 	for (size_t i = 0; i < trial->ruling_count; i++) {
 		const struct ruling *ruling = &trial->rulings[i];
-		struct group_meta meta = {
+		const struct group_meta meta = {
 			.seq = seq, .at = ruling->at, .device = trial->source->device, .decided = trial->decision,
 		};
-		const struct row *from = ruling->verdict == VERDICT_MERGED ? &trial->merged : &change->row;
 
-		if (!ruling->moves)
-			continue;
-		moved = true;
-		if (ruling->index < 0) {
+		if (ruling->index >= 0)
+			moved |= apply_group(trial, ruling, &meta);
+		else if (ruling->moves)
 			apply_mark(record, change->deletes, &meta);
-			continue;
-		}
-		row_copy(&record->row, from, record->kind->groups[ruling->index].mask);
-		record->groups[ruling->index] = meta;
+		moved |= ruling->moves;
 	}
 	if (trial->revives || (change->create && change->deletes)) {
 		struct group_meta meta = { .seq = seq, .at = newest_of(trial), .device = trial->source->device };

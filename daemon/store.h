@@ -46,6 +46,9 @@ struct group_meta {
 	struct interval at;      /* when its edit was made */
 	uint32_t device;         /* who set it */
 	bool decided;            /* a person's decision of a conflict */
+	bool outdated;           /* an edit of the group was kept that was made definitely later: an equal value … */
+	struct interval later;   /* … when that was made */
+	uint32_t later_device;   /* … and on which tablet */
 };
 
 struct record {

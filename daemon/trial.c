@@ -141,13 +141,13 @@ enum status trial_open(struct trial **out, struct intake *in, const struct intak
 }
 
 enum status trial_run(struct trial **out, struct intake *in, const struct intake_source *source, enum trial_as as,
-		      const void *body, size_t len)
+		      const struct history *of)
 {
 	struct trial *trial = NULL;
-	enum status st = trial_open(&trial, in, source, as, body, len);
+	enum status st = trial_open(&trial, in, source, as, of->body.data, of->body.len);
 
 	if (st == ST_OK)
-		trial->again = true;
+		trial->again = of;
 	if (st == ST_OK && trial->hold.reason == HELD_NONE)
 		st = trial_admit(trial);
 	if (st == ST_OK && trial->hold.reason == HELD_NONE)

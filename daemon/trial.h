@@ -40,6 +40,7 @@ struct ruling {
 	enum verdict verdict;
 	bool conflict;
 	bool moves;   /* the record changes by it: a new value, the first, or a person's decision */
+	bool noted;   /* it does not move its group, which keeps in mind when it was said, where that was definitely later */
 	bool unseen;  /* its author had not seen the record's deletion */
 	struct group_meta stood; /* of the value that stood before; seq 0 = none */
 	const struct text_spot *spots; /* of a conflict of text: where what stands and trial->others differ */
@@ -53,7 +54,7 @@ struct trial {
 	const struct intake_source *source;
 	enum trial_as as;
 	bool decision;          /* the change is a person's decision of a conflict */
-	bool again;             /* it was held: what its author did meanwhile may have come before it */
+	const struct history *again; /* it was held, by this row: what its author did meanwhile may have come before it */
 	struct change *change;  /* kind NULL: it could not be read so far */
 	struct record *record;  /* as it stands; trial_settle brings it up to date. NULL without a kind */
 	bool exists;
@@ -76,9 +77,9 @@ enum status trial_open(struct trial **out, struct intake *in, const struct intak
 enum status trial_admit(struct trial *trial) MUST_CHECK;
 enum status trial_judge(struct trial *trial) MUST_CHECK;
 
-/* Open, admit, judge: a change that was held, again. */
+/* Open, admit, judge: a change that was held, again. of, the row that holds it, outlives the trial. */
 enum status trial_run(struct trial **out, struct intake *in, const struct intake_source *source, enum trial_as as,
-		      const void *body, size_t len) MUST_CHECK;
+		      const struct history *of) MUST_CHECK;
 
 /* Write it down: *row comes with device, n, digest, author, body, received_ms and of_seq and is completed here.
  * A hold gets a held row, unless the change was held already (of_seq). */
@@ -100,6 +101,17 @@ const struct kind *trial_patients(const struct intake *in);
 enum status trial_keep(struct arena *arena, struct row *row, uint64_t mask) MUST_CHECK;
 
 /* --- history, as intake reads it back (judge.c) --- */
+
+/* A body of history. Failures of the world, and what change_decode says, in *st_out. NULL: no memory. */
+struct change *history_change(const struct intake *in, struct arena *arena, struct bytes body, enum status *st_out);
+
+/* What the change started from in the group; nothing where it does not bring it. */
+struct version change_base(const struct change *change, uint8_t num);
+
+/* The row that the number of this tablet's stands for: of the trial's record, and, where it was held and accepted later,
+ * of that later row. ST_NOT_FOUND: no such change. */
+enum status history_own(const struct trial *trial, const struct version *version, uint32_t device, struct arena *arena,
+			struct history *row_out) MUST_CHECK;
 
 /* What became of the group in this row, whose body was decoded to *change: false where the row did
  * not touch it, or was held or given back. */

@@ -2,7 +2,8 @@
  *
  * Replay rule: a create sets every group. Of a later change, a group moves when it was accepted or merged and its
  * value differs from what stands, or was never set, or the record itself names this change as the one that set it
- * (a person's decision for the value that stood). An edit kept beside a change in `merged` carries merged values and
+ * (a person's decision for the value that stood). A value said again moves nothing; where the group keeps in mind that
+ * it was, this change may be the last that touched the record. An edit kept beside a change in `merged` carries merged values and
  * the deletion mark taken back. What the record names is not believed blindly: check_state has compared it with
  * what was signed.
  */
@@ -96,6 +97,13 @@ static enum status replay_create(struct replay *r, const struct history *h)
 	return keep_values(&r->keep, &r->said.row, &change->row, r->said.kind->mask_all);
 }
 
+/* The change set nothing; that it was made later than what stands may be all that touched the record. */
+static void replay_note(struct replay *r, const struct history *h, int g)
+{
+	if (r->stored.seq == h->seq && r->stored.groups[g].outdated)
+		r->said.seq = h->seq;
+}
+
 static enum status replay_group(struct replay *r, const struct history *h, uint8_t num)
 {
 	const int g = kind_group_num(r->said.kind, num);
@@ -103,14 +111,18 @@ static enum status replay_group(struct replay *r, const struct history *h, uint8
 	enum outcome_verdict verdict = verdict_of(h, num);
 	const struct row *from = verdict == GROUP_MERGED ? &r->merged.row : &r->change.row;
 
-	if (verdict == GROUP_SUPERSEDED)
+	if (verdict == GROUP_SUPERSEDED) {
+		replay_note(r, h, g);
 		return ST_OK;
+	}
 	if (verdict == GROUP_MERGED && (r->merged.mask & mask) != mask) {
 		r->fault = "history has no merged value where it says that one stands";
 		return ST_OK;
 	}
-	if (row_equal(from, &r->said.row, mask) && r->said.groups[g].seq != 0 && r->stored.groups[g].seq != h->seq)
+	if (row_equal(from, &r->said.row, mask) && r->said.groups[g].seq != 0 && r->stored.groups[g].seq != h->seq) {
+		replay_note(r, h, g);
 		return ST_OK;
+	}
 	r->said.groups[g].seq = h->seq;
 	r->said.seq = h->seq;
 	return keep_values(&r->keep, &r->said.row, from, mask);

@@ -228,7 +228,7 @@ uint32_t ghost_word(struct sim *sim, unsigned tablet, unsigned patient, uint8_t 
 
 	*g = (struct ghost){ .number = number,
 			     .word = { .tablet = tablet, .patient = patient, .kind = kind, .id = *id, .field = field,
-				       .made_ms = sim->now_ms } };
+				       .made_ms = sim->now_ms, .heard_ms = tablet > 0 ? sim_tablet(sim, tablet)->heard_ms : 0 } };
 	ghost_text(g, text_out);
 	if (tablet != 0 && ghost_look_begin(&look, sim_tablet(sim, tablet))) {
 		ghost_see(look.t, g);

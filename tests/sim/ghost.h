@@ -20,10 +20,13 @@ struct word {
 	struct id id;
 	uint8_t field;       /* index in the kind */
 	int64_t made_ms;     /* true time */
+	int64_t heard_ms;    /* true time: the request left whose answer its tablet had applied last; 0 = none */
 	bool confirmed;      /* the statement or call said that it is stored */
 	bool overwritten;    /* by its own author, before it was in a change: it need not be found */
 	uint64_t n;          /* the change that took it up first; 0 = none yet */
+	int64_t acted_ms;    /* true time of its author's newest act when that took it up: whatever it was, it may be what is dated */
 	bool appended;       /* to narrative that keeps what was there; set by whoever writes it */
+	bool on_page;        /* saved from a page that may have been open for long; set by whoever saves it */
 	uint32_t shown;      /* newest word that the author's screen showed in this field; 0 = none */
 	uint32_t shown_first; /* the same at the oldest edit that was not sent then: the change's base */
 };
@@ -67,6 +70,9 @@ void ghost_forgotten(struct sim *sim, unsigned tablet);
 void ghost_check_started(struct sim_tablet *t); /* the process has just started: what was unknown is known now */
 void ghost_check_built(struct sim_tablet *t);   /* a request was built and committed: words in new journal rows are taken up */
 void ghost_check_taken(struct sim_tablet *t);   /* an answer was applied */
+/* After ghost_check_taken of the last answer of an exchange whose request was built at that time and left alone what was
+ * edited within rest_ms: nothing else stays behind (I20, I21). */
+void ghost_check_prompt(struct sim_tablet *t, int64_t built_ms, int64_t rest_ms);
 void ghost_check_heard(struct sim_tablet *t);   /* after ghost_check_taken of one that said no more (I8) */
 void ghost_check_step(struct sim_tablet *t);    /* after every event of this tablet: cheap */
 /* Three times the longest back-off after all healed: the outbox is empty but for what is held or exceeds a limit (I21). */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/journal.h"
 #include "common/closing.h"
 #include "common/signature.h"
 #include "proto/limits.h"
@@ -21,6 +22,8 @@
 #define WATCHES_A_STEP 2
 #define WATCHES_AN_ANSWER 8
 #define SAMPLES_AN_ANSWER 3
+#define STATUS_EVERY 8
+#define CLOCK_MS 5000
 #define HASH_START UINT64_C(0xCBF29CE484222325)
 
 enum { STATE_SETTLED = 2, STATE_RETURNED = 3 };
@@ -152,6 +155,18 @@ static void check_unsent(struct sim_tablet *t, struct ghost_tablet *gt)
 				  ghost_name(sim, g).text);
 	}
 	ghost_sweep(sim->ghosts, gt);
+}
+
+/* What the tablet's status says, which its person goes by. Counting costs more than looking: not each time. */
+static void check_status(struct sim_tablet *t, struct ghost_tablet *gt)
+{
+	struct outbox_counts counts = { 0 };
+
+	if (gt->open_count == 0 || ++gt->asked % STATUS_EVERY != 0 || journal_counts(&t->replica, &counts) != ST_OK ||
+	    counts.dirty + counts.waiting > 0)
+		return;
+	ghost_take_up(t);
+	check_unsent(t, gt);
 }
 
 /* The centre's own word. False: it can't be asked just now. */
@@ -296,10 +311,12 @@ static void first_seen(struct ghost_tablet *gt, const struct id *id, uint64_t ha
 	gt->notes[gt->note_count++] = (struct ghost_note){ .id = *id, .hash = hash };
 }
 
-/* A signature counts once nothing of the note is under way: before, another's may have come first. */
-static bool rests(struct sim_tablet *t, unsigned kind, const struct id *id)
+/* A signature counts once nothing of the note is under way, and the centre tells of it: before, another's may have come first,
+ * and a patient who has left leaves the row as it was. */
+static bool rests(struct sim_tablet *t, unsigned kind, const struct id *id, const struct id *patient)
 {
-	return ghost_ask(t, "SELECT (SELECT count(*) FROM ds_dirty WHERE kind=?1 AND id=?2)+(SELECT count(*) FROM ds_sent WHERE"
+	return ghost_ask(t, "SELECT 1 FROM ds_caseload WHERE ?1 AND patient=?2 AND ?3 AND state='complete'", 1, patient, 1, 0) != 0 &&
+	       ghost_ask(t, "SELECT (SELECT count(*) FROM ds_dirty WHERE kind=?1 AND id=?2)+(SELECT count(*) FROM ds_sent WHERE"
 			    " kind=?1 AND id=?2 AND settled=?3)", kind, id, 0, 1) == 0;
 }
 
@@ -320,9 +337,9 @@ static void check_note(struct sim_tablet *t, const struct kind *kind, const stru
 	hash = signed_hash(kind, &row);
 	if (known != NULL && known->hash != hash)
 		sim_wrong(sim, "I27", "on %s the signed note %s has other contents than when it was first seen", t->node.name, text);
-	if (signature_check(kind, id, &patient, &row) == ST_INVALID && rests(t, kind->num, id))
+	if (signature_check(kind, id, &patient, &row) == ST_INVALID && rests(t, kind->num, id, &patient))
 		sim_wrong(sim, "I27", "on %s the digest of note %s does not seal it", t->node.name, text);
-	if (known == NULL && rests(t, kind->num, id))
+	if (known == NULL && rests(t, kind->num, id, &patient))
 		first_seen(gt, id, hash);
 }
 
@@ -386,7 +403,7 @@ static void check_record(struct sim_tablet *t, const struct ghost *g, uint64_t h
 		return;
 	st = store->ops->record_marks(store, ghost_kind(sim, g), &g->word.id, &record);
 	store->ops->rollback(store);
-	if (st != ST_OK || record.deleted ||
+	if (st != ST_OK || record.deleted || record.deletion.seq > heard || /* which came back since, in the same batch */
 	    ghost_ask(t, "SELECT 1 FROM ds_caseload WHERE ?1 AND patient=?2 AND ?3 AND state='complete'", 1, &record.patient, 1, 0) == 0)
 		return;
 	for (size_t i = 0; i < record.kind->group_count; i++)
@@ -471,6 +488,7 @@ void ghost_check_started(struct sim_tablet *t)
 	ghost_check_books(t);
 	ghost_check_watches(t, SIZE_MAX);
 	ghost_check_notes(t, SIZE_MAX);
+	note_cursor(t); /* it may have died right behind an answer that it had applied */
 	ghost_look_end(&look);
 }
 
@@ -498,6 +516,28 @@ void ghost_check_taken(struct sim_tablet *t)
 	ghost_look_end(&look);
 }
 
+/* I20, I21: whoever left the tablet alone for long enough finds all in what the sync took up, but what exceeds a limit. Twice
+ * the rest, for a clock that was set back makes it longer. */
+void ghost_check_prompt(struct sim_tablet *t, int64_t built_ms, int64_t rest_ms)
+{
+	struct sim *sim = t->node.sim;
+	struct ghost_look look;
+	struct ghost_tablet *gt;
+
+	if (t->acted_ms >= built_ms - 2 * rest_ms - CLOCK_MS || !ghost_look_begin(&look, t))
+		return;
+	gt = ghost_tablet(sim, t->node.index);
+	for (size_t i = 0; i < gt->open_count; i++) {
+		struct ghost *g = ghost_at(sim->ghosts, gt->open[i]);
+
+		if (g->word.n == 0 && g->open && g->state == GHOST_STORED && g->word.made_ms < t->acted_ms + CLOCK_MS &&
+		    ghost_ask(t, "SELECT 1 FROM ds_attention WHERE kind=?1 AND id=?2 AND ?3", g->word.kind, &g->word.id, 1, 0) == 0)
+			sim_wrong(sim, "I21", "%s left %s behind, which nobody touched for %" PRId64 " s", t->node.name,
+				  ghost_name(sim, g).text, (built_ms - t->acted_ms) / 1000);
+	}
+	ghost_look_end(&look);
+}
+
 /* Grows with whatever could change what a check reads. */
 static uint64_t count_writes(const struct sim_tablet *t)
 {
@@ -519,6 +559,7 @@ void ghost_check_step(struct sim_tablet *t)
 	writes = count_writes(t);
 	if (writes != gt->writes) {
 		gt->writes = check_quiet(t, gt) ? writes : 0;
+		check_status(t, gt);
 		ghost_check_watches(t, WATCHES_A_STEP);
 		check_bounds(t);
 	}

@@ -69,6 +69,7 @@ struct ghost_tablet {
 	uint64_t writes;   /* of its connections and lives, when the last step was checked: nothing else changes what is read */
 	uint64_t cursor;   /* hash of the newest one */
 	bool cursor_moved; /* with the answer applied last */
+	unsigned asked;    /* chances to compare what its status says */
 	uint32_t sample;   /* the word whose record was compared with the centre's last */
 };
 

@@ -6,6 +6,8 @@
 
 bool ghost_look_begin(struct ghost_look *look, struct sim_tablet *t)
 {
+	if (t->put_back)
+		return false;
 	*look = (struct ghost_look){ .t = t, .acting = t->node.acting };
 	if (!t->node.up || t->node.sim->ghosts == NULL || (t->node.disk != NULL && disk_is_dead(t->node.disk)))
 		return false;
@@ -189,8 +191,10 @@ static void take_up_word(struct sim_tablet *t, struct ghost *g, uint64_t n)
 	if (g->state == GHOST_REJECTED || g->state == GHOST_NEVER)
 		sim_wrong(sim, "I7", "%s numbered %s as part of change %llu, though its author had been told that it is not stored",
 			  t->node.name, ghost_name(sim, g).text, (unsigned long long)n);
-	if (g->word.n == 0)
+	if (g->word.n == 0) {
 		g->word.n = n;
+		g->word.acted_ms = t->acted_ms;
+	}
 	g->last_n = n;
 	g->state = GHOST_STORED;
 	g->word.confirmed = true;

@@ -270,7 +270,7 @@ static void keep_row(struct judge *j, const struct history *row)
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,
-		.digest = row->digest, .link = row->link,
+		.digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
 	};
 	if (row->of_seq != 0)
 		answer_row(j, row);
@@ -310,8 +310,9 @@ static enum status visit(void *ctx, const struct history *row)
 	check_link(j, &it);
 	check_number(j, &it);
 	check_source(j, &it);
-	if (!sim_is_wrong(j->sim))
-		judge_model_row(j, &it);
+	if (sim_is_wrong(j->sim))
+		return ST_REFUSED;
+	judge_model_row(j, &it);
 	keep_place(j, &it);
 	judge_count(j, &it);
 	keep_row(j, row);
@@ -374,7 +375,6 @@ static void read_history(struct judge *j, bool all_devices)
 		j->tablets[i].moved = all_devices;
 	}
 	j->seq_before = j->seq;
-	j->clock_was_set |= sim->met[MET_CENTRE_CLOCK] > 0;
 	st = store->ops->begin_read(store);
 	if (st == ST_OK)
 		st = store->ops->history_each(store, j->seq, visit, j);

@@ -97,6 +97,9 @@ void judge_answer(struct sim *sim, unsigned tablet, const uint8_t *message, size
 		sim_wrong(sim, "I23", "an answer for tablet %u can't be read: %s", tablet, status_name(st));
 		return;
 	}
+	for (size_t i = 0; i < answer.notice_count; i++)
+		if (answer.notices[i] == NOTICE_COUNTER)
+			sim_met(sim, MET_COUNTER);
 	for (size_t i = 0; i < answer.outcome_count; i++)
 		check_outcome(j, tablet, &answer.outcomes[i]);
 	check_patients(j, tablet, &answer);

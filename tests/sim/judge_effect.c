@@ -1,5 +1,4 @@
-/* What a change brings about in the same commit (conflicts, decisions carried out, the assignment of a patient's author),
- * and whether whoever replaced a value had seen it or was later. */
+/* What a change brings about in the same commit: conflicts, decisions carried out, the assignment of a patient's author. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,14 +8,14 @@
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge_inside.h"
 
-static const char *value_of(const struct kind *kind, const char *const *values, const char *field)
+const char *judge_value_of(const struct kind *kind, const char *const *values, const char *field)
 {
 	const int at = kind_field(kind, field, strlen(field));
 
 	return at >= 0 && values[at] != NULL ? values[at] : "";
 }
 
-static bool is_kind(const struct judged *it, const char *name)
+bool judge_is_kind(const struct judged *it, const char *name)
 {
 	return strcmp(it->change->kind->name, name) == 0;
 }
@@ -59,6 +58,15 @@ static const struct kind *conflicts_of(const struct judge *j)
 	return schema_kind(j->sim->schema, "conflict", 8);
 }
 
+/* Is it open, or was it, when the value joined it? In one commit it may have been decided since. */
+static bool was_open(const struct kind *kind, const struct model_record *record, uint64_t seq)
+{
+	const int status = kind_field(kind, "status", 6);
+
+	return strcmp(judge_value_of(kind, record->values, "status"), "open") == 0 ||
+	       record->seqs[kind->fields[status].group] > seq;
+}
+
 static void check_conflict(struct judge *j, const struct judge_awaited *a)
 {
 	const struct kind *kind = conflicts_of(j);
@@ -69,15 +77,36 @@ static void check_conflict(struct judge *j, const struct judge_awaited *a)
 		struct model_record record;
 
 		if (c->group != a->group || !id_equal(&c->record, &a->id) ||
-		    !model_record(j->model, kind->num, c->id.bytes, &record))
+		    !model_record(j->model, kind->num, c->id.bytes, &record) || !was_open(kind, &record, a->seq))
 			continue;
-		if (names_candidate(value_of(kind, record.values, "candidates"), a->seq) ||
-		    is_full(kind, value_of(kind, record.values, "candidates")))
+		if (names_candidate(judge_value_of(kind, record.values, "candidates"), a->seq) ||
+		    is_full(kind, judge_value_of(kind, record.values, "candidates")))
 			return;
 	}
 	id_format(&a->id, id);
-	sim_wrong(j->sim, "I4", "history %" PRIu64 " lost in %s of %s/%s, and no conflict tells of it", a->seq, a->group->name,
+	sim_wrong(j->sim, "I4", "history %" PRIu64 " lost in %s of %s/%s, and no open conflict tells of it", a->seq, a->group->name,
 		  a->kind->name, id);
+}
+
+/* I26: every value that joined before the decision was on the screen of whoever decided. */
+static void check_all_seen(struct judge *j, const struct judge_awaited *a, const struct kind *kind, const struct model_record *record)
+{
+	const char *candidate = judge_value_of(kind, record->values, "candidates");
+	const char *decision = judge_value_of(kind, record->values, "decision"), *seen = strstr(decision, "\"seen\":");
+	char number[32];
+	uint64_t seq;
+
+	if (record->seqs[kind->fields[kind_field(kind, "decision", 8)].group] != a->seq)
+		return; /* another one closed it */
+	while ((candidate = strstr(candidate, "\"seq\":\"")) != NULL && sscanf(candidate, "\"seq\":\"%" SCNu64, &seq) == 1) {
+		candidate++;
+		(void)snprintf(number, sizeof number, "\"%" PRIu64 "\"", seq);
+		if (seq < a->seq && (seen == NULL || strstr(seen, number) == NULL)) {
+			sim_wrong(j->sim, "I26", "the decision of history %" PRIu64 " closed its conflict, and had not seen the value of %" PRIu64,
+				  a->seq, seq);
+			return;
+		}
+	}
 }
 
 /* It was carried out and the conflict closed, or it is one more candidate. */
@@ -90,13 +119,15 @@ static void check_decision(struct judge *j, const struct judge_awaited *a)
 	id_format(&a->id, id);
 	if (!model_record(j->model, kind->num, a->id.bytes, &record))
 		return;
-	if (strcmp(value_of(kind, record.values, "status"), "closed") == 0)
+	if (strcmp(judge_value_of(kind, record.values, "status"), "closed") == 0) {
+		check_all_seen(j, a, kind, &record);
 		return;
-	if (!names_candidate(value_of(kind, record.values, "candidates"), a->seq) &&
-	    !is_full(kind, value_of(kind, record.values, "candidates")))
+	}
+	if (!names_candidate(judge_value_of(kind, record.values, "candidates"), a->seq) &&
+	    !is_full(kind, judge_value_of(kind, record.values, "candidates")))
 		sim_wrong(j->sim, "I5", "the decision of history %" PRIu64 " neither closed conflict/%s nor is a candidate of it", a->seq,
 			  id);
-	else if (value_of(kind, record.values, "decision")[0] != '\0')
+	else if (judge_value_of(kind, record.values, "decision")[0] != '\0')
 		sim_wrong(j->sim, "I5", "conflict/%s is open, and keeps the decision of history %" PRIu64, id, a->seq);
 }
 
@@ -108,6 +139,53 @@ static void check_member(struct judge *j, const struct judge_awaited *a)
 	if (!model_in_scope(j->model, a->worker.bytes, a->id.bytes, UINT64_MAX))
 		sim_wrong(j->sim, "I5", "patient/%s was made on a tablet (history %" PRIu64 "), and is not in its author's caseload", id,
 			  a->seq);
+}
+
+/* I27: what a signed note does not take in is added to it, in the name of who wrote it. */
+static void check_addendum(struct judge *j, const struct judge_awaited *a)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_format(&a->id, id);
+	if (!a->came)
+		sim_wrong(j->sim, "I27", "history %" PRIu64 ": word %" PRIu32 " (0: a second signature) is not in note/%s, and no addendum of"
+			  " its author's holds it", a->seq, a->word, id);
+}
+
+static bool holds(const char *text, uint32_t word)
+{
+	uint32_t number = 0;
+	size_t at = 0;
+
+	do
+		number = ghost_next_in(text, strlen(text), &at);
+	while (number != 0 && number != word);
+	return number == word;
+}
+
+/* Of an addendum that the centre made: its reason says why. */
+static bool is_unseen(const struct judged *it)
+{
+	return strstr(judge_value_of(it->change->kind, it->told->values, "reason"), "not seen") != NULL;
+}
+
+static void addendum_made(struct judge *j, const struct judged *it)
+{
+	const char *text = judge_value_of(it->change->kind, it->told->values, "text");
+	const char *note = judge_value_of(it->change->kind, it->told->values, "note");
+	const char *author = judge_value_of(it->change->kind, it->told->values, "author");
+	struct id id, who;
+
+	sim_met(j->sim, is_unseen(it) ? MET_SIGNED_UNSEEN : MET_ADDENDUM);
+	if (!id_parse(note, strlen(note), &id) || !id_parse(author, strlen(author), &who))
+		return;
+	for (size_t i = 0; i < j->awaited_count; i++) {
+		struct judge_awaited *a = &j->awaited[i];
+
+		if (a->what == AWAIT_ADDENDUM && id_equal(&a->id, &id) && id_equal(&a->worker, &who) &&
+		    (a->word == 0 || holds(text, a->word)))
+			a->came = true;
+	}
 }
 
 void judge_awaited_check(struct judge *j)
@@ -122,6 +200,9 @@ void judge_awaited_check(struct judge *j)
 			break;
 		case AWAIT_MEMBER:
 			check_member(j, &j->awaited[i]);
+			break;
+		case AWAIT_ADDENDUM:
+			check_addendum(j, &j->awaited[i]);
 			break;
 		}
 	}
@@ -151,168 +232,6 @@ bool judge_carries_out(const struct judge *j, const struct judged *it)
 	return false;
 }
 
-/* --- who had seen what it replaced -------------------------------------------------------------------- */
-
-/* What stands by the change in this field. */
-static const char *after_of(const struct judged *it, size_t f)
-{
-	return (it->after_mask >> f & 1) != 0 ? it->after[f] : it->told->values[f];
-}
-
-static bool holds_word(const char *text, uint32_t number)
-{
-	uint32_t found;
-	size_t at = 0;
-
-	while (text != NULL && (found = ghost_next_in(text, strlen(text), &at)) != 0)
-		if (found == number)
-			return true;
-	return false;
-}
-
-/* The newest word of the group that its author typed for this change; 0 = none. One that was typed for an earlier one and is
- * used again says nothing of when and upon what. */
-static uint32_t own_word(const struct judge *j, const struct judged *it, const struct group *group)
-{
-	uint32_t newest = 0;
-
-	for (size_t f = 0; f < it->change->kind->field_count; f++) {
-		const char *text = (group->mask >> f & 1) != 0 ? it->told->values[f] : NULL;
-		uint32_t number;
-		size_t at = 0;
-
-		while (text != NULL && (number = ghost_next_in(text, strlen(text), &at)) != 0) {
-			const struct word *word = ghost_get(j->sim, number);
-
-			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n && number > newest)
-				newest = number;
-		}
-	}
-	return newest;
-}
-
-static void await_conflict(struct judge *j, const struct judged *it, const struct group *group)
-{
-	const struct judge_awaited awaited = { .what = AWAIT_CONFLICT, .seq = it->row->seq, .kind = it->change->kind, .group = group,
-					       .id = it->change->id };
-
-	for (size_t i = 0; i < j->awaited_count; i++)
-		if (j->awaited[i].what == AWAIT_CONFLICT && j->awaited[i].seq == awaited.seq && j->awaited[i].group == group)
-			return;
-	judge_await(j, &awaited);
-}
-
-/* Done beats open, whoever had seen what. */
-static bool ends_task(const struct judged *it, const struct group *group)
-{
-	static const char *const endings[] = { "done", "not-done", "cancelled" };
-	const char *new = value_of(it->change->kind, it->told->values, "status"),
-		   *now = value_of(it->change->kind, it->before.values, "status");
-	bool ends = false;
-
-	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-		if (strcmp(now, endings[i]) == 0)
-			return false;
-		ends = ends || strcmp(new, endings[i]) == 0;
-	}
-	return group->rule == RULE_PROGRESS && ends;
-}
-
-/* I26, I17: word `gone` stood and stands no more, because of a change whose newest word is `mine`. */
-static void check_gone(struct judge *j, const struct judged *it, const struct group *group, uint32_t mine, uint32_t gone)
-{
-	const struct word *old = ghost_get(j->sim, gone), *new = ghost_get(j->sim, mine);
-
-	if (old == NULL || new == NULL || old->tablet == it->tablet || ghost_was_shown(j->sim, mine, gone) ||
-	    ends_task(it, group))
-		return;
-	if (group->rule != RULE_NEWEST && group->rule != RULE_PROGRESS) {
-		judge_wrong(j, it, group->rule == RULE_GUARDED ? "I27" : "I26",
-			    "its author replaced word %" PRIu32 " of %s by word %" PRIu32 " and had not seen it", gone, group->name, mine);
-		return;
-	}
-	sim_met(j->sim, MET_BY_CLOCK);
-	if (new->made_ms < old->made_ms && !j->clock_was_set)
-		judge_wrong(j, it, "I17", "word %" PRIu32 " of %s stands over word %" PRIu32 ", which was typed %" PRId64 " ms later", mine,
-			    group->name, gone, old->made_ms - new->made_ms);
-}
-
-static void check_replaced(struct judge *j, const struct judged *it, const struct group *group)
-{
-	const uint32_t mine = own_word(j, it, group);
-
-	for (size_t f = 0; f < it->change->kind->field_count && mine != 0; f++) {
-		const char *before = (group->mask >> f & 1) != 0 ? it->before.values[f] : NULL;
-		uint32_t number;
-		size_t at = 0;
-
-		while (before != NULL && !sim_is_wrong(j->sim) &&
-		       (number = ghost_next_in(before, strlen(before), &at)) != 0)
-			if (!holds_word(after_of(it, f), number))
-				check_gone(j, it, group, mine, number);
-	}
-}
-
-/* Words that this change brought and that are not in what was merged lost to somebody's: a conflict tells. */
-static void check_merged(struct judge *j, const struct judged *it, const struct group *group)
-{
-	for (size_t f = 0; f < it->change->kind->field_count; f++) {
-		const char *sent = (group->mask >> f & 1) != 0 ? it->told->values[f] : NULL;
-		uint32_t number;
-		size_t at = 0;
-
-		while (sent != NULL && (number = ghost_next_in(sent, strlen(sent), &at)) != 0) {
-			const struct word *word = ghost_get(j->sim, number);
-
-			if (word != NULL && word->tablet == it->tablet && word->n == it->row->n &&
-			    !holds_word(after_of(it, f), number))
-				await_conflict(j, it, group);
-		}
-	}
-}
-
-static void await_decision(struct judge *j, const struct judged *it)
-{
-	const struct judge_awaited awaited = { .what = AWAIT_DECISION, .seq = it->row->seq, .id = it->change->id,
-					       .worker = it->author };
-
-	judge_await(j, &awaited);
-}
-
-void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_verdict verdict,
-		      const struct model_group_end *end)
-{
-	const uint8_t num = it->told->groups[i].num;
-	const struct group *group;
-
-	if (it->change->create)
-		return;
-	if (num == SCHEMA_GROUP_DELETED) {
-		if (verdict == MODEL_SUPERSEDED && it->tablet != 0)
-			sim_met(j->sim, MET_DELETION_LOST);
-		return;
-	}
-	group = &it->change->kind->groups[kind_group_num(it->change->kind, num)];
-	if (is_kind(it, "conflict")) {
-		if (strcmp(group->name, "decision") == 0 && verdict == MODEL_STANDS &&
-		    value_of(it->change->kind, it->told->values, "decision")[0] != '\0')
-			await_decision(j, it);
-		return;
-	}
-	if (it->tablet == 0)
-		return;
-	if (verdict == MODEL_SUPERSEDED && end != NULL && end->conflict)
-		await_conflict(j, it, group);
-	if (verdict == MODEL_SUPERSEDED && group->rule == RULE_NEWEST && end != NULL &&
-	    (end->allowed & 1U << MODEL_STANDS) != 0)
-		sim_met(j->sim, MET_IN_DOUBT);
-	if (verdict == MODEL_MERGED && group->rule == RULE_TEXT)
-		check_merged(j, it, group);
-	/* Whoever makes a deleted record again starts from nothing. */
-	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted && !it->change->restores)
-		check_replaced(j, it, group);
-}
-
 /* --- what the centre itself writes ------------------------------------------------------------------- */
 
 static void count_conflict(struct judge *j, const struct group *group)
@@ -334,7 +253,7 @@ static void check_only(struct judge *j, const struct judged *it, const struct ju
 
 		if (c->group == new->group && id_equal(&c->record, &new->record) && !id_equal(&c->id, &new->id) &&
 		    model_record(j->model, it->told->kind, c->id.bytes, &record) && !record.deleted &&
-		    strcmp(value_of(it->change->kind, record.values, "status"), "open") == 0)
+		    strcmp(judge_value_of(it->change->kind, record.values, "status"), "open") == 0)
 			judge_wrong(j, it, "I5", "a second conflict about %s of one record", c->group->name);
 	}
 }
@@ -342,8 +261,8 @@ static void check_only(struct judge *j, const struct judged *it, const struct ju
 static void conflict_made(struct judge *j, const struct judged *it)
 {
 	const struct kind *kind = it->change->kind;
-	const char *name = value_of(kind, it->told->values, "record_kind"), *id = value_of(kind, it->told->values, "record"),
-		   *group = value_of(kind, it->told->values, "group_name");
+	const char *name = judge_value_of(kind, it->told->values, "record_kind"), *id = judge_value_of(kind, it->told->values, "record"),
+		   *group = judge_value_of(kind, it->told->values, "group_name");
 	struct judge_conflict new = { .id = it->change->id, .kind = schema_kind(j->sim->schema, name, strlen(name)) };
 	const int index = new.kind != NULL ? kind_group(new.kind, group, strlen(group)) : -1;
 
@@ -390,11 +309,13 @@ static void note_told(struct judge *j, const struct judged *it)
 			continue;
 		if (hash_sealed(j, it) != j->sealed[i].hash)
 			judge_wrong(j, it, "I27", "it changed a note that was signed by history %" PRIu64, j->sealed[i].seq);
+		if (it->tablet != 0 && strcmp(judge_value_of(it->change->kind, it->told->values, "status"), CLOSING_SIGNED) == 0)
+			sim_met(j->sim, MET_SIGNED_TWICE);
 		return;
 	}
 	if (!model_record(j->model, it->told->kind, it->told->id, &note))
 		return;
-	status = value_of(it->change->kind, note.values, "status");
+	status = judge_value_of(it->change->kind, note.values, "status");
 	if (strcmp(status, CLOSING_SIGNED) != 0)
 		return;
 	j->sealed = judge_room(j->sealed, j->sealed_count, &j->sealed_room, sizeof *j->sealed);
@@ -408,13 +329,13 @@ void judge_row_told(struct judge *j, struct judged *it)
 
 	if (it->change->create && it->change->kind->is_patient && it->tablet != 0)
 		judge_await(j, &member);
-	if (is_kind(it, "conflict") && it->tablet == 0 && it->change->create)
+	if (judge_is_kind(it, "conflict") && it->tablet == 0 && it->change->create)
 		conflict_made(j, it);
-	else if (is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
+	else if (judge_is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))
 		sim_met(j->sim, brings(it, "decision") ? MET_DECISION_LATE : MET_CONFLICT_AGAIN);
-	if (is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
-		sim_met(j->sim, MET_ADDENDUM);
-	if (is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
+	if (judge_is_kind(it, "addendum") && it->tablet == 0 && it->change->create)
+		addendum_made(j, it);
+	if (judge_is_kind(it, "note") && kind_group(it->change->kind, "signature", 9) >= 0)
 		note_told(j, it);
 }
 

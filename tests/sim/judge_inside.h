@@ -3,7 +3,9 @@
  *   judge.c        rows of history as they come: order, chain, form; acknowledgements; starts
  *   judge_answer.c what is handed out
  *   judge_model.c  a row as a change of the model, the model's word about it, and what came of it
- *   judge_effect.c what a change must bring about within its commit; who had seen what it replaced
+ *   judge_effect.c what a change must bring about within its commit
+ *   judge_seen.c   who had seen what it replaced; when it was, as far as the centre says it knows
+ *   judge_text.c   merges of narrative, by their properties
  *   judge_end.c    everything at rest
  */
 #ifndef TESTS_SIM_JUDGE_INSIDE_H
@@ -22,6 +24,7 @@ struct judge_row {
 	uint32_t device;
 	enum outcome_result result;
 	struct digest digest, link;
+	int64_t lo_ms;    /* its moment is no earlier */
 	size_t answer; /* of a held row: 1 + index of the row that resolved it; 0 = none */
 };
 
@@ -64,14 +67,16 @@ struct judge_conflict {
 };
 
 /* What must have come about when the commit is over. */
-enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER };
+enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM };
 struct judge_awaited {
 	enum judge_await what;
 	uint64_t seq;            /* of the change that asks for it */
 	const struct kind *kind; /* CONFLICT: of the record */
 	const struct group *group;
-	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient */
-	struct id worker;        /* MEMBER, DECISION: who */
+	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient; ADDENDUM: the note */
+	struct id worker;        /* MEMBER, DECISION, ADDENDUM: who */
+	uint32_t word;           /* ADDENDUM: that it must hold; 0 = whatever it says */
+	bool came;               /* ADDENDUM */
 };
 
 struct judge {
@@ -95,7 +100,6 @@ struct judge {
 	struct judge_awaited *awaited;
 	size_t awaited_count, awaited_room;
 	uint64_t winners, losers, groups; /* I4: of all groups received, each is one or the other */
-	bool clock_was_set;      /* the centre's own: its order by time promises nothing from then on */
 };
 
 /* One row of history while it is looked at. All of it lives until the next one. */
@@ -139,12 +143,20 @@ void judge_model_row(struct judge *j, struct judged *it);
 /* Fills it->change, it->told and what goes with them. False: it can't be told (unreadable). */
 bool judge_read(struct judge *j, struct judged *it);
 
+/* The change's kind has that name; a field's text, "" for null. */
+bool judge_is_kind(const struct judged *it, const char *name);
+const char *judge_value_of(const struct kind *kind, const char *const *values, const char *field);
+
 /* judge_effect.c */
 void judge_await(struct judge *j, const struct judge_awaited *awaited);
 void judge_awaited_check(struct judge *j); /* the commit is over */
 /* Group i of the change is about to be told as that; end: what the model allows. */
 void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_verdict verdict,
 		      const struct model_group_end *end);
+/* Of a row that could be read: does the moment it is given hold the true one? */
+void judge_times(struct judge *j, const struct judged *it);
+/* Narrative: group i of the change, whose base may have been replaced. True: it must have opened a conflict, or joined one. */
+bool judge_text_seen(struct judge *j, const struct judged *it, size_t i);
 /* The row was told to the model. */
 void judge_row_told(struct judge *j, struct judged *it);
 void judge_count(struct judge *j, const struct judged *it);

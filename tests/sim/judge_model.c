@@ -279,22 +279,63 @@ static bool hides_nothing(const struct judge *j, const struct judged *it, size_t
 
 	for (size_t g = 0; g < it->change->kind->group_count; g++) {
 		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
+		const enum rule rule = it->change->kind->groups[g].rule;
+		const bool merges = rule != RULE_NEWEST && rule != RULE_GUARDED;
 
-		if (it->before.seqs[g] > seen && (row == NULL || row->device != it->row->device || row->result != OUTCOME_ACCEPTED))
+		if (it->before.seqs[g] > seen &&
+		    (row == NULL || row->device != it->row->device || (row->result != OUTCOME_ACCEPTED && merges)))
 			return false;
 	}
 	return true;
 }
 
+/* What the author's own edit was merged with they had not seen: a deletion that goes by that edit may hide others' words. */
+static bool hides_merged(const struct judge *j, const struct judged *it, size_t i)
+{
+	const struct model_group *mark = &it->told->groups[i];
+	const uint64_t seen = mark->base == MODEL_BASE_SEQ ? mark->base_number : 0;
+
+	for (size_t g = 0; g < it->change->kind->group_count; g++) {
+		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
+
+		if (it->before.seqs[g] > seen && row != NULL && row->device == it->row->device && row->result == OUTCOME_JUDGED &&
+		    it->change->kind->groups[g].rule == RULE_TEXT)
+			return true;
+	}
+	return false;
+}
+
+/* What else than the model says may become of a deletion. */
+static unsigned mark_allows(const struct judge *j, const struct judged *it, size_t i)
+{
+	return (hides_nothing(j, it, i) ? BIT(MODEL_STANDS) : 0) | (hides_merged(j, it, i) ? BIT(MODEL_SUPERSEDED) : 0);
+}
+
+/* Did that change of the author's lose this group, or was it held? Then its own base is what counts. */
+static bool has_lost(struct judge *j, const struct judge_row *own, uint8_t num)
+{
+	struct store *store = j->sim->centre.centre.store;
+	struct history row;
+
+	if (own->result != OUTCOME_JUDGED)
+		return own->result == OUTCOME_HELD;
+	if (store->ops->history_get(store, own->seq, &j->arena, &row) != ST_OK)
+		return false;
+	for (size_t i = 0; i < row.group_count; i++)
+		if (row.groups[i].num == num)
+			return row.groups[i].verdict == GROUP_SUPERSEDED;
+	return false;
+}
+
 /* "From nothing" and "not known any more" travel as one: the centre may ask a person where the model knows that both are null.
- * So where the author's own create of the record is held, for another made one of the same id. */
-static bool from_nothing(const struct judge *j, const struct judged *it, size_t i)
+ * So where the author's own create of the record is held, for another made one of the same id, or where an own edit lost. */
+static bool from_nothing(struct judge *j, const struct judged *it, size_t i)
 {
 	const struct group *group = group_of(it, i);
 	const struct model_group *told = &it->told->groups[i];
 	const struct judge_row *own = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
 
-	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && own->result != OUTCOME_HELD))
+	if (group == NULL || told->base == MODEL_BASE_SEQ || (own != NULL && !has_lost(j, own, group->num)))
 		return false;
 	for (size_t f = 0; f < it->change->kind->field_count; f++)
 		if ((group->mask >> f & 1) != 0 && it->before.values[f] != NULL)
@@ -312,6 +353,13 @@ static bool after_held(const struct judge *j, const struct judged *it, size_t i)
 	return it->row->of_seq != 0 || (own != NULL && own->result == OUTCOME_HELD);
 }
 
+static void list_verdicts(unsigned allowed, char *out, size_t size)
+{
+	for (enum model_verdict v = MODEL_STANDS; v <= MODEL_SUPERSEDED; v++)
+		if ((allowed & BIT(v)) != 0)
+			(void)snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] != '\0' ? " or " : "", verdict_name(v));
+}
+
 static void check_verdict(struct judge *j, struct judged *it, size_t i, const struct model_group_end *end,
 			  enum model_verdict verdict)
 {
@@ -319,8 +367,6 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 	unsigned allowed = is_decision(it, group) ? decision_allows(it, i) : end->allowed;
 	char must[128] = "";
 
-	if (group != NULL && j->clock_was_set && (group->rule == RULE_NEWEST || group->rule == RULE_PROGRESS))
-		allowed |= BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED);
 	/* What was held and is judged again long after is compared by the centre with what stands, by the model with all
 	 * that was ever kept: where the two differ nobody says which is right. */
 	if (group != NULL && it->row->of_seq != 0 && group->rule == RULE_NEWEST)
@@ -329,16 +375,13 @@ static void check_verdict(struct judge *j, struct judged *it, size_t i, const st
 		allowed |= BIT(MODEL_MERGED);
 	if (from_nothing(j, it, i))
 		allowed |= BIT(MODEL_SUPERSEDED);
-	if (group == NULL && !it->change->create && hides_nothing(j, it, i))
-		allowed |= BIT(MODEL_STANDS);
+	if (group == NULL && !it->change->create)
+		allowed |= mark_allows(j, it, i);
 	if ((verdict == MODEL_STANDS || verdict == MODEL_SAME) && (allowed & (BIT(MODEL_STANDS) | BIT(MODEL_SAME))) != 0)
 		return;
 	if ((allowed & BIT(verdict)) != 0)
 		return;
-	for (enum model_verdict v = MODEL_STANDS; v <= MODEL_SUPERSEDED; v++)
-		if ((allowed & BIT(v)) != 0)
-			(void)snprintf(must + strlen(must), sizeof must - strlen(must), "%s%s", must[0] != '\0' ? " or " : "",
-				       verdict_name(v));
+	list_verdicts(allowed, must, sizeof must);
 	judge_wrong(j, it, wrong_verdict(it, group, verdict), "%s %s at the centre; by the model it %s",
 		    group != NULL ? group->name : it->change->create ? "the new record" : "the deletion mark", verdict_name(verdict),
 		    must);
@@ -440,6 +483,7 @@ static void take(struct judge *j, struct judged *it)
 
 	assert(end != NULL);
 	model_judge(j->model, it->told, end);
+	judge_times(j, it);
 	if (it->tablet != 0)
 		check_held(j, it, end);
 	if (!held && check_groups(j, it))

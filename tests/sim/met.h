@@ -66,6 +66,8 @@
 	M(BY_CLOCK, "newest: the later edit stood by measured clocks") \
 	M(IN_DOUBT, "newest: in doubt, the centre's value stood") \
 	M(CONFLICT_TEXT, "conflict of text") \
+	M(TEXT_BESIDE, "text: both changed the same words of a sentence, or words next to each other") \
+	M(TEXT_APART, "text: both changed one sentence, with words between that neither changed") \
 	M(CONFLICT_GUARDED, "conflict of a guarded group") \
 	M(CONFLICT_PROGRESS, "conflict of two endings") \
 	M(CONFLICT_AGAIN, "a later value joined a conflict") \
@@ -76,12 +78,15 @@
 	M(DELETION_LOST, "a deletion met an edit and did not stand") \
 	M(ADDENDUM, "words after a signature became an addendum") \
 	M(SIGNED, "a note signed") \
+	M(SIGNED_UNSEEN, "words that a signer had not seen became an addendum") \
+	M(SIGNED_TWICE, "a signature came after another one") \
 	M(FILLED, "a patient filled") \
 	M(LET_GO, "a patient let go") \
 	M(PAGES, "an answer of several pages") \
 	M(RESENT, "the centre asked for numbers again") \
 	M(COUNTER, "the centre saw a used counter") \
 	M(SEEN_AGAIN, "a change came again and had its outcome again") \
+	M(WITHDRAWN, "a tablet withdrawn") \
 	M(EPOCHS, "the centre began another epoch") \
 	M(SQL_INSERT, "INSERT") M(SQL_INSERT_DEFAULT, "INSERT without an id") M(SQL_UPDATE, "UPDATE") \
 	M(SQL_UPDATE_VERSION, "UPDATE … WHERE version") M(SQL_UPDATE_MANY, "UPDATE of many rows") \

@@ -44,12 +44,10 @@ static bool same(const char *a, const char *b) { return a == b || (a != NULL && 
 static bool id_same(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, MODEL_ID_SIZE) == 0; }
 static bool all_same(uint64_t mask, const char *const *a, const char *const *b)
 {
-	size_t f = 0;
-	while (f < SCHEMA_FIELDS_MAX && ((mask & BIT(f)) == 0 || same(a[f], b[f]))) f++;
-	return f == SCHEMA_FIELDS_MAX;
+	for (size_t f = 0; f < SCHEMA_FIELDS_MAX; f++) if ((mask & BIT(f)) != 0 && !same(a[f], b[f])) return false;
+	return true;
 }
 static const struct group *group_at(const struct kind *kind, size_t f) { return f == MARK ? &MARK_GROUP : &kind->groups[kind->fields[f].group]; }
-
 /* Where a change speaks of a group; -1: nowhere. A create speaks of all in its first place. */
 static int place_of(const struct model_change *change, unsigned num)
 {
@@ -57,7 +55,6 @@ static int place_of(const struct model_change *change, unsigned num)
 	while (i < change->group_count && !change->create && change->groups[i].num != num) i++;
 	return i < change->group_count ? (int)i : -1;
 }
-
 static struct entry *next_of(const struct model *model, const struct entry *after, const struct model_change *of)
 {
 	struct entry *at = after == NULL ? model->buckets[BUCKET(of->id)] : after->next_in_bucket;
@@ -99,12 +96,10 @@ static void origin_of(const struct model *model, const struct model_change *chan
 		origin_of(model, &own->change, &own->change.groups[place < 0 ? 0 : place], out);
 	}
 }
-
 static bool is_news(const struct entry *at, const struct model_change *to, uint64_t seen) /* an own earlier change never is */
 {
 	return at->change.seq > seen && (to->device == 0 || to->device != at->change.device || to->n < at->change.n);
 }
-
 /* Later than all that was kept stands, older than one of them never does; between, the clocks may tell. */
 static unsigned newest(const struct standing *now, const struct model_group *mine)
 {
@@ -116,7 +111,6 @@ static unsigned newest(const struct standing *now, const struct model_group *min
 	}
 	return allowed;
 }
-
 /* A set's member as it stands in JSON, with its quotes; the bracket after the last counts as one, and comes after all. */
 static size_t word_len(const char *word)
 {
@@ -130,6 +124,7 @@ static int word_order(const char *a, const char *b)
 	const int order = memcmp(a, b, least > 1 ? least - 1 : 1);
 	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
+static bool is_closed(const struct kind *kind, const char *word) { return word != NULL && (same(kind->closes, "*") || values_contain(kind->closes, word, strlen(word))); }
 static const char *next_word(const char *word) { return word + word_len(word) + (word[word_len(word)] == ','); }
 /* Additions win, removals of what was seen apply: what one side alone has stays unless the base had it. */
 static char *set_merge(const char *base, const char *ours, const char *theirs)
@@ -172,7 +167,7 @@ static struct model_group_end judge_rule(const struct standing *now, size_t i, s
 	return end;
 }
 
-/* A closed record: what may still change, what a signed note leaves to an addendum, what nothing may do. */
+/* A closed record: what may still change; what loses against a signed note, which is only ever added to; what nothing may do. */
 static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size_t first)
 {
 	const struct kind *kind = now->kind;
@@ -180,16 +175,26 @@ static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size
 	const uint64_t mask = group_at(kind, first)->mask;
 	const int status = kind_field(kind, "status", 6), why = kind_field(kind, "status_reason", 13);
 	const bool note = same(kind->name, "note");
-	if (word == NULL || !(same(kind->closes, "*") || values_contain(kind->closes, word, strlen(word))) || all_same(mask, new, old) ||
+	if (!is_closed(kind, word) || all_same(mask, new, old) ||
 	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL))
 		return FREE;
-	if (first == MARK || (mask & BIT(status)) == 0) return note && first != MARK ? ADDENDUM : CLOSED;
-	if ((same(new[status], "entered-in-error") || (note && same(new[status], "amended"))) &&
+	if (first == MARK || (mask & BIT(status)) == 0) return note ? ADDENDUM : CLOSED;
+	const bool adds = note && now->change->device == 0 && same(old[status], "signed") && same(new[status], "amended");
+	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || adds) &&
 	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old))
 		return FREE;
-	return note && same(new[status], "signed") ? ADDENDUM : CLOSED;
+	return note ? ADDENDUM : CLOSED;
 }
 
+static bool leads_to(const struct model *model, const struct model_change *at, unsigned num, uint64_t n) /* down, by own numbers */
+{
+	const int place = place_of(at, num);
+	const uint64_t down = place < 0 || at->groups[place].base != MODEL_BASE_OWN ? 0 : at->groups[place].base_number;
+	bool leads = down == n && n != 0;
+	for EACH_CHANGE(own, model, at)
+		leads = leads || (down > n && down < at->n && own->change.device == at->device && own->change.n == down && leads_to(model, &own->change, num, n));
+	return leads;
+}
 static struct model_group_end judge_group(const struct standing *now, size_t i)
 {
 	const struct kind *kind = now->kind;
@@ -203,12 +208,17 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 		if (first == MARK && !told && change->values[MARK] != NULL && at->edits && is_news(at, change, from.seq)) return ONLY(MODEL_SUPERSEDED);
 	if (lateness(now, first) == ADDENDUM) return ONLY(MODEL_SUPERSEDED);
 	const struct model_change *last = &now->set_by[first]->change;
+	const int signature = same(kind->name, "note") ? place_of(change, group_at(kind, (size_t)kind->closing)->num) : -1;
+	const bool signs = signature >= 0 && (same(change->values[kind->closing], "signed") || ((size_t)signature == i && is_closed(kind, now->values[kind->closing])));
+	const unsigned num = change->groups[i].num;
+	for EACH_CHANGE(at, now->model, change) /* who went on from what was held, and was taken, has replaced it */
+		if (!signs && change->device != 0 && at->state == TAKEN && at->change.device == change->device && leads_to(now->model, &at->change, num, change->n) &&
+		    at->verdicts[place_of(&at->change, num)] != MODEL_SUPERSEDED && !same(kind->name, "conflict")) return ONLY(told ? MODEL_SAME : MODEL_SUPERSEDED);
 	if (first == MARK || last->seq <= from.seq || (all_same(mask, from.values, now->values) && !last->decision))
 		return (struct model_group_end){ MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0), false };
 	if (told) return ONLY(MODEL_SAME);
-	const int signature = same(kind->name, "note") ? place_of(change, group_at(kind, (size_t)kind->closing)->num) : -1;
-	if (signature >= 0 && (size_t)signature != i && same(change->values[kind->closing], "signed")) /* as a whole, exactly */
-		return ONLY(judge_group(now, (size_t)signature).allowed == MAY(MODEL_STANDS) ? MODEL_STANDS : MODEL_SUPERSEDED);
+	if (signs) /* as a whole, exactly */
+		return ONLY(lateness(now, (size_t)kind->closing) == ADDENDUM ? MODEL_SUPERSEDED : MODEL_STANDS);
 	return judge_rule(now, i, first, &from);
 }
 
@@ -216,7 +226,6 @@ static void id_parse(const char *text, uint8_t *id)
 {
 	for (size_t i = 0; i < MODEL_ID_SIZE; i++) (void)sscanf(text + i * 2 + (i > 3) + (i > 5) + (i > 7) + (i > 9), "%2hhx", &id[i]);
 }
-
 /* Does the field refer to a record of another patient ("scope"), or to one that is missing ("waits")? */
 static const char *judge_reference(const struct standing *now, size_t f, const uint8_t *patient)
 {
@@ -232,7 +241,6 @@ static const char *judge_reference(const struct standing *now, size_t f, const u
 			      id_same(at->kind->is_patient ? id : at->change.patient, patient) ? "" : "scope";
 	return why;
 }
-
 static const char *why_held(const struct standing *now)
 {
 	const struct model_change *change = now->change;
@@ -256,11 +264,9 @@ static struct model_change whole_of(struct model_change change) /* with its dele
 {
 	assert(!change.create || change.group_count == 1);
 	change.values[MARK] = NULL;
-	for (size_t i = 0; i < change.group_count; i++)
-		if (change.groups[i].deleted) change.values[MARK] = "deleted";
+	for (size_t i = 0; i < change.group_count; i++) if (change.groups[i].deleted) change.values[MARK] = "deleted";
 	return change;
 }
-
 void model_judge(const struct model *model, const struct model_change *change, struct model_end *end_out)
 {
 	const struct model_change whole = whole_of(*change);
@@ -273,7 +279,6 @@ void model_judge(const struct model *model, const struct model_change *change, s
 		if (made || whole.create == (now.patient == NULL))
 			end_out->groups[i] = made || whole.create ? ONLY(MODEL_STANDS) : judge_group(&now, i);
 }
-
 static char *copy(const char *text) { return text != NULL ? strdup(text) : NULL; }
 static struct entry *add(struct model *model, const struct model_change *change)
 {
@@ -287,7 +292,6 @@ static struct entry *add(struct model *model, const struct model_change *change)
 	if (change->create && same(entry->kind->name, "assignment")) model->assignments = entry;
 	return entry;
 }
-
 static void settle(struct model *model, struct entry *entry, const enum model_verdict *verdicts, const char *const *merged)
 {
 	const struct model_change *change = &entry->change;
@@ -310,14 +314,12 @@ static void settle(struct model *model, struct entry *entry, const enum model_ve
 	entry->revives = entry->revives && entry->edits;
 	entry->state = TAKEN;
 }
-
 void model_take(struct model *model, const struct model_change *change, bool held, const enum model_verdict *verdicts, const char *const *merged)
 {
 	const struct model_change whole = whole_of(*change);
 	struct entry *entry = add(model, &whole);
 	if (!held) settle(model, entry, verdicts, merged);
 }
-
 static struct entry *release(struct model *model, uint32_t device, uint64_t n)
 {
 	struct entry *at = model->first;
@@ -333,7 +335,6 @@ void model_take_held(struct model *model, uint32_t device, uint64_t n, uint64_t 
 	settle(model, entry, verdicts, merged);
 }
 void model_return_held(struct model *model, uint32_t device, uint64_t n) { (void)release(model, device, n); }
-
 bool model_record(const struct model *model, uint8_t kind, const uint8_t id[MODEL_ID_SIZE], struct model_record *out)
 {
 	struct model_change of = { .kind = kind };
@@ -349,7 +350,6 @@ bool model_record(const struct model *model, uint8_t kind, const uint8_t id[MODE
 	}
 	return now.patient != NULL;
 }
-
 void model_each(const struct model *model, model_record_fn *fn, void *ctx)
 {
 	struct model_record record;

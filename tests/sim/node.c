@@ -6,6 +6,8 @@
 
 #define START_MS_MIN 1000
 #define SITE_SHIFT 32
+#define AT_RARE_POINT (UINT64_C(1) << 39) /* in the number of a fault: chosen where it struck */
+#define RARE_POINT_TIMES 4
 
 /* --- clocks and randomness ------------------------------------------------------------------ */
 
@@ -51,6 +53,12 @@ static void env_random(void *ctx, void *out, size_t len)
 		bytes[i] = (uint8_t)dice_next(&dice);
 }
 
+/* Of the act under way, among all of its node. */
+static uint64_t act_number(const struct node *node)
+{
+	return (uint64_t)node->act_site << SITE_SHIFT | node->act_k;
+}
+
 /* --- what strikes ------------------------------------------------------------------------------ */
 
 static void strike(struct node *node, enum met met)
@@ -90,11 +98,36 @@ static void count_point(struct node *node, const char *label)
 			sim_met(node->sim, POINTS[i].met);
 }
 
+/* Points that few acts come to: whoever chose one of them before the act would nearly always miss it. */
+static bool is_rare(const char *label)
+{
+	static const char *const rare[] = { "B10", "B11", "B19" };
+
+	for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++)
+		if (strncmp(label, rare[i], 3) == 0)
+			return true;
+	return false;
+}
+
+/* An act that nothing else would strike may end at a rare point that it has come to. */
+static void choose_here(struct node *node, const char *label)
+{
+	const uint64_t k = act_number(node) | AT_RARE_POINT;
+
+	if (node->peril.fault != FAULT_COUNT || !is_rare(label) ||
+	    !sim_strikes_often(node->sim, FAULT_KILL_POINT, node->index, k, RARE_POINT_TIMES))
+		return;
+	node->peril = (struct peril){ .fault = FAULT_KILL_POINT, .k = k, .at_call = 1, .label = label };
+	node->power_cut = node->sim->plan.power && k % 3 != 0;
+}
+
 static void env_point(void *ctx, const char *label)
 {
 	struct node *node = ctx;
 	const struct peril *peril = &node->peril;
 
+	if (node->acting)
+		choose_here(node, label);
 	if (!node->acting || peril->struck || peril->fault != FAULT_KILL_POINT || disk_is_dead(node->disk) ||
 	    strncmp(label, peril->label, strlen(peril->label)) != 0 || ++node->fitting_calls < peril->at_call)
 		return;
@@ -200,12 +233,12 @@ bool node_is_dying(const struct node *node)
 /* --- acts ------------------------------------------------------------------------------------------ */
 
 /* Where the centre may end while its people act. */
-static const char *const PEOPLE_POINTS[] = { "B08", "B09", "B10", "B11", "B12", "B19", NULL };
+static const char *const PEOPLE_POINTS[] = { "B08", "B09", "B12", "B19", "B19", "B19", NULL };
 
 static void choose(struct node *node, const char *const *labels)
 {
 	struct sim *sim = node->sim;
-	const uint64_t k = (uint64_t)node->act_site << SITE_SHIFT | node->act_k;
+	const uint64_t k = act_number(node);
 	struct dice dice = dice_at(sim->plan.seed, SITE_DISK, node->index, k);
 	size_t count = 0;
 
@@ -251,7 +284,7 @@ static void crash(struct node *node)
 	struct sim *sim = node->sim;
 	const struct watch *watch = node->watch;
 	struct dice dice = dice_at(sim->plan.seed, SITE_CRASH, node->index,
-				   watch != NULL ? watch->draw : (uint64_t)node->act_site << SITE_SHIFT | node->act_k);
+				   watch != NULL ? watch->draw : act_number(node));
 	const enum disk_model model = watch != NULL      ? watch->model
 				      : node->power_cut ? (enum disk_model)(1 + dice_below(&dice, DISK_MODEL_COUNT - 1))
 							: DISK_KILL;

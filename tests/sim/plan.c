@@ -62,7 +62,7 @@ static void choose_size(struct plan *plan, struct dice *dice)
 {
 	const uint64_t shape = dice_below(dice, 40);
 
-	plan->whole = dice_one_in(dice, 8);
+	plan->whole = dice_one_in(dice, 5);
 	plan->tablets = 2 + (unsigned)dice_below(dice, 4);
 	plan->days = 1 + (unsigned)dice_below(dice, 5);
 	plan->syncs_a_day = 3 + (unsigned)dice_below(dice, 6);
@@ -83,6 +83,7 @@ void plan_of_seed(struct plan *plan, uint64_t seed)
 {
 	struct dice dice = dice_at(seed, SITE_PLAN, 0, 0);
 	const uint64_t calm = dice_below(&dice, 5); /* 0: nothing on the way, 1: no disk, the rest: any */
+	const bool rough = dice_one_in(&dice, 5);   /* whatever is on strikes four times as often */
 
 	*plan = (struct plan){ .seed = seed, .until_ms = INT64_MAX };
 	choose_size(plan, &dice);
@@ -94,14 +95,18 @@ void plan_of_seed(struct plan *plan, uint64_t seed)
 		const bool on = dice_one_in(&dice, 3), way = f < FAULT_NO_LINK, disk = f >= FAULT_IO;
 
 		if (on && !(way && calm == 0) && !(disk && calm == 1))
-			plan->odds[f] = ODDS[f] == 0 ? 0 : 1 + ODDS[f] / 2 + (uint32_t)dice_below(&dice, ODDS[f]);
+			plan->odds[f] = ODDS[f] == 0 ? 0 : 1 + (ODDS[f] / 2 + (uint32_t)dice_below(&dice, ODDS[f])) / (rough ? 4 : 1);
 	}
 	plan->honest_clocks = plan->odds[FAULT_CLOCK_SET] == 0 && dice_one_in(&dice, 2);
 	for (int w = 0; w < WORK_COUNT; w++)
 		plan->weight[w] = dice_one_in(&dice, 2) ? 1 + (uint32_t)dice_below(&dice, 4) : 0;
-	plan->weight[WORK_DAY] = plan->whole ? 3 : 0;
+	plan->weight[WORK_DAY] = plan->whole ? 8 : 0;
 	if (!plan->whole)
 		plan->weight[dice_below(&dice, WORK_DAY)] += 2; /* never nothing */
+	else
+		plan->patients = 1 + plan->patients % plan->tablets; /* many people at few notes */
+	plan->together = dice_one_in(&dice, 3);
+	plan->slow = dice_one_in(&dice, 6);
 }
 
 /* --- less than that ------------------------------------------------------------------------ */
@@ -136,7 +141,7 @@ struct number_row {
 #define ROW(field) { #field, offsetof(struct plan, field), sizeof ((struct plan *)NULL)->field }
 static const struct number_row NUMBERS[] = {
 	ROW(whole), ROW(tablets), ROW(days), ROW(syncs_a_day), ROW(acts_a_day), ROW(patients), ROW(budget), ROW(records_max),
-	ROW(program), ROW(power), ROW(honest_clocks), ROW(until_ms),
+	ROW(program), ROW(power), ROW(together), ROW(slow), ROW(honest_clocks), ROW(until_ms),
 };
 #define NUMBER_COUNT (sizeof NUMBERS / sizeof NUMBERS[0])
 

@@ -9,6 +9,7 @@
 
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/last.h"
 #include "tests/sim/node.h"
 #include "tests/sim/sim_centre.h"
 #include "tests/sim/sim_tablet.h"
@@ -18,13 +19,10 @@
 
 #define BATCH_WINDOW_MS 40
 #define TOGETHER_MAX 64
-#define CENTRE_ACTS_A_TABLET 2
 #define EVENTS_MAX 10000
 #define WISHES (UINT64_C(1) << 38)
 #define EVENTS_A_DAY_MAX 2000 /* of a tablet; a bad one has some 300 */
 #define HOUR_MS INT64_C(3600000)
-#define DAY_BEGINS_MS (7 * HOUR_MS)
-#define DAY_LASTS_MS (12 * HOUR_MS)
 #define ROUNDS_MAX 3
 #define ROUND_MS (20 * 60000)
 #define STOCK_TABLETS_MAX 6
@@ -75,15 +73,21 @@ void sim_met(struct sim *sim, enum met met)
 	sim->met[met]++;
 }
 
-bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times)
 {
 	const struct plan *plan = &sim->plan;
 	struct dice dice;
 
+	assert(times > 0);
 	if (sim->phase != PHASE_FAULTS || plan->odds[fault] == 0)
 		return false;
 	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, k);
-	return dice_one_in(&dice, plan->odds[fault]) && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+}
+
+bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+{
+	return sim_strikes_often(sim, fault, node, k, 1);
 }
 
 void sim_struck(struct sim *sim, struct instance instance)
@@ -203,13 +207,18 @@ static void set_clock(struct sim *sim, struct node *node, uint64_t day)
 	struct dice dice = dice_at(sim->plan.seed, SITE_CLOCK, node->index, day + 1);
 	const size_t few = node->index == 0 ? 6 : sizeof jumps_ms / sizeof jumps_ms[0];
 	const enum fault fault = node->index == 0 ? FAULT_CENTRE_CLOCK : FAULT_CLOCK_SET;
+	const int64_t before_ms = node->offset_ms;
 
 	sim_struck(sim, instance_fault(fault, node->index, day));
 	node->offset_ms = dice_one_in(&dice, 4) ? 0 : jumps_ms[dice_below(&dice, few)];
 	sim_met(sim, node->index == 0 ? MET_CENTRE_CLOCK : MET_CLOCK_SET);
 	sim_tell(sim, node, "clock is set: %" PRId64 " s off", node->offset_ms / 1000);
-	if (node->index > 0)
+	if (node->index > 0) {
 		tablet_clock_set(sim_tablet(sim, node->index), day);
+		return;
+	}
+	sim->centre_set_ms = sim->now_ms;
+	sim->centre_went_back |= node->offset_ms < before_ms;
 }
 
 static void link_changes(struct sim *sim, struct sim_tablet *t, uint64_t k)
@@ -503,6 +512,7 @@ void sim_free(struct sim *sim)
 	ghosts_free(sim->ghosts);
 	judge_free(sim->judge);
 	work_free(sim->works);
+	last_free(sim);
 	for (unsigned i = 1; i <= sim->plan.tablets; i++)
 		tablet_close(sim_tablet(sim, i));
 	sim_centre_close(&sim->centre);
@@ -513,78 +523,6 @@ void sim_free(struct sim *sim)
 }
 
 /* --- a whole run --------------------------------------------------------------------------------------------- */
-
-static int64_t some_time(struct dice *dice, unsigned day)
-{
-	return SIM_START_MS + day * SIM_DAY_MS + DAY_BEGINS_MS + (int64_t)dice_below(dice, DAY_LASTS_MS);
-}
-
-static void plan_links(struct sim *sim, unsigned tablet, unsigned day)
-{
-	struct dice dice = dice_at(sim->plan.seed, SITE_LINK, tablet, day);
-	int64_t from_ms;
-
-	if (!sim_strikes(sim, FAULT_NO_LINK, tablet, day))
-		return;
-	from_ms = some_time(&dice, day);
-	sim_at(sim, from_ms, EVENT_LINK, tablet, 2 * (uint64_t)day);
-	sim_at(sim, from_ms + 60000 + (int64_t)dice_below(&dice, (uint64_t)HOUR_MS << dice_below(&dice, 3)), EVENT_LINK, tablet,
-	       2 * (uint64_t)day + 1);
-}
-
-static void plan_sleep(struct sim *sim, unsigned tablet, unsigned day)
-{
-	struct dice dice = dice_at(sim->plan.seed, SITE_SLEEP, tablet, day + (UINT64_C(1) << 32));
-
-	if (sim_strikes(sim, FAULT_SLEEP, tablet, day))
-		sim_at(sim, some_time(&dice, day), EVENT_SLEEP, tablet, day);
-}
-
-static void plan_day_of(struct sim *sim, unsigned tablet, unsigned day)
-{
-	const struct plan *plan = &sim->plan;
-
-	for (unsigned i = 0; i < plan->acts_a_day; i++) {
-		const uint64_t k = (uint64_t)day * plan->acts_a_day + i;
-		struct dice dice = dice_at(plan->seed, SITE_TABLET_ACT, tablet, k | UINT64_C(1) << 39);
-
-		sim_at(sim, some_time(&dice, day), EVENT_ACT, tablet, k);
-	}
-	for (unsigned i = 0; i < plan->syncs_a_day; i++) {
-		const uint64_t k = (uint64_t)day * plan->syncs_a_day + i;
-		struct dice dice = dice_at(plan->seed, SITE_EXCHANGE, tablet, (UINT64_C(1) << 39) + k);
-
-		sim_at(sim, some_time(&dice, day), EVENT_WANT, tablet, k);
-	}
-	plan_links(sim, tablet, day);
-	plan_sleep(sim, tablet, day);
-}
-
-static void plan_clock(struct sim *sim, unsigned node, unsigned day)
-{
-	struct dice dice = dice_at(sim->plan.seed, SITE_CLOCK, node, day + (UINT64_C(1) << 32));
-
-	if (sim_strikes(sim, node == 0 ? FAULT_CENTRE_CLOCK : FAULT_CLOCK_SET, node, day))
-		sim_at(sim, some_time(&dice, day), EVENT_CLOCK, node, day);
-}
-
-static void plan_days(struct sim *sim)
-{
-	const struct plan *plan = &sim->plan;
-
-	for (unsigned day = 0; day < plan->days; day++) {
-		for (unsigned i = 0; i <= plan->tablets; i++)
-			plan_clock(sim, i, day);
-		for (unsigned i = 1; i <= plan->tablets; i++)
-			plan_day_of(sim, i, day);
-		for (unsigned i = 0; i < plan->tablets * CENTRE_ACTS_A_TABLET; i++) {
-			const uint64_t k = (uint64_t)day * plan->tablets * CENTRE_ACTS_A_TABLET + i;
-			struct dice dice = dice_at(plan->seed, SITE_CENTRE_ACT, 0, k | UINT64_C(1) << 39);
-
-			sim_at(sim, some_time(&dice, day), EVENT_CENTRE_ACT, 0, k);
-		}
-	}
-}
 
 static bool waits_asleep(struct sim *sim, const struct event *event)
 {
@@ -677,6 +615,8 @@ static void end(struct sim *sim)
 		open_anew(sim);
 	if (!sim_is_wrong(sim))
 		judge_end(sim);
+	if (!sim_is_wrong(sim))
+		last_deeds(sim);
 	sim->tablet_days = (uint64_t)sim->plan.tablets * sim->plan.days;
 	sim_tell(sim, NULL, "%s", sim_is_wrong(sim) ? "ends wrong" : "ends well");
 }
@@ -689,7 +629,9 @@ struct sim *sim_play(struct sim_stock *stock, const struct plan *plan, FILE *tol
 	judge_committed(sim);
 	sim_rounds(sim);
 	sim->phase = PHASE_FAULTS;
-	plan_days(sim);
+	sim_plan_days(sim);
+	run_until(sim, SIM_START_MS + plan->days * SIM_DAY_MS - SIM_DAY_MS / 2);
+	last_keep(sim);
 	run_until(sim, SIM_START_MS + plan->days * SIM_DAY_MS);
 	if (!sim_is_wrong(sim))
 		heal(sim);

@@ -9,6 +9,7 @@
  *   3. All heals: no more faults, everything is started; clocks may stay wrong.
  *   4. Within three times the longest back-off every outbox is empty (I21); then at most three rounds of syncs.
  *   5. The ghosts ask for their words; all is closed, opened again and found whole; then everything is compared.
+ *   6. At times what can't be undone (last.h).
  *
  * A trace is a list of lines: when, who, what. Its hash names the run: the same seed has the same hash.
  * One thread; a struct sim lives on the heap.
@@ -102,6 +103,11 @@ struct sim_tablet {
 	struct buf kept_answer;   /* one it was given before */
 	int64_t wait_ms;          /* after the newest failure at the longest back-off, */
 	unsigned same_waits;      /* and how often it was the same before */
+	bool withdrawn;           /* nothing goes down to it any more */
+	bool put_back;            /* its files are older than what it was told: no ghost asks it */
+	int64_t acted_ms;         /* true time: its person's newest act, */
+	int64_t built_ms;         /* and when the exchange under way built its first request */
+	int64_t asked_ms, heard_ms; /* true time: its newest request left; and the one whose answer it applied last */
 	uint64_t mends;           /* times its replica was opened again within one life */
 	uint64_t moved;           /* changes sent, records, fills, and leavings, so far */
 };
@@ -115,7 +121,7 @@ struct sim_centre {
 	int64_t alone_until_ms;   /* after a death: requests are taken alone */
 };
 
-enum phase { PHASE_BEGIN, PHASE_FAULTS, PHASE_HEALING, PHASE_ROUNDS, PHASE_END };
+enum phase { PHASE_BEGIN, PHASE_FAULTS, PHASE_HEALING, PHASE_ROUNDS, PHASE_END, PHASE_LAST };
 
 enum event_kind {
 	EVENT_ACT,       /* the tablet's person acts; k */
@@ -170,7 +176,10 @@ struct sim {
 	struct sim_tablet *tablets; /* plan.tablets */
 	struct ghosts *ghosts;
 	struct judge *judge;
+	int64_t centre_set_ms;   /* true time when the centre's clock was set last; 0 = never */
+	bool centre_went_back;   /* it was set back at some time: what stands may be dated in what is to come */
 	struct works *works;
+	struct disk_image *kept; /* last.h; NULL: nothing */
 	uint64_t met[MET_COUNT];
 	uint64_t steps;          /* events so far */
 	uint64_t tablet_days;
@@ -197,6 +206,9 @@ bool sim_step(struct sim *sim, int64_t until_ms);
 /* Syncs of all tablets until nothing moves any more; wrong (I5) after more rounds than that may take. Time goes on. */
 void sim_rounds(struct sim *sim);
 
+/* Puts what the plan has for its days into the heap (sim_days.c); once, when faults may begin. */
+void sim_plan_days(struct sim *sim);
+
 /* Plays a whole run. invariant and wrong say how it ended. The caller frees with sim_free. */
 struct sim *sim_play(struct sim_stock *stock, const struct plan *plan, FILE *told);
 void sim_free(struct sim *sim);
@@ -212,6 +224,8 @@ void sim_met(struct sim *sim, enum met met);
 
 /* Does this fault strike here, by chance and plan? Asking counts nothing. In PHASE_FAULTS only. */
 bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k);
+/* The same, and so many times as often: for a place to which runs seldom come. */
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times);
 /* An act or a fault took effect (kept for shrinking). */
 void sim_struck(struct sim *sim, struct instance instance);
 

@@ -1,6 +1,5 @@
 #include "tests/sim/sim_tablet.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,9 +12,12 @@
 #include "tests/sim/judge.h"
 #include "tests/sim/node.h"
 #include "tests/sim/way.h"
+#include "tests/support/ask.h"
 #include "tests/support/joining.h"
 
 #define RETRY_START_MS 60000
+#define AMID_CATCH_UP (UINT64_C(1) << 36) /* numbers of links lost behind an answer; below are days */
+#define AMID_MS_MAX 3600000
 
 static const char *const BUILD_POINTS[] = { "A01", "A03", "A04", "A05", "A06", "A07", NULL };
 static const char *const TAKE_POINTS[] = { "A09", "A10", "A11", "A12", "A13", "A14", "A15", "A16", NULL };
@@ -212,11 +214,13 @@ static void checkpoint(struct sim_tablet *t)
 	(void)tablet_act_end(t);
 }
 
-/* Whoever waits as long each time comes back together with all the others. */
-static void check_jitter(struct sim_tablet *t, enum status st)
+/* Whoever waits as long each time comes back together with all the others; and nobody waits longer than was asked for. */
+static void check_wait(struct sim_tablet *t, enum status st)
 {
 	const int64_t wait_ms = t->engine.backoff_until_ms - node_boot_ms(&t->node);
 
+	if (st != ST_OK && wait_ms > WAY_RETRY_AFTER_MS_MAX + ENGINE_LIMITS.backoff_ms_max)
+		sim_wrong(t->node.sim, "I21", "%s waits %" PRId64 " s, which nobody asked for", t->node.name, wait_ms / 1000);
 	if (st == ST_OK || t->engine.ceiling_ms < ENGINE_LIMITS.backoff_ms_max) {
 		t->same_waits = 0;
 		return;
@@ -234,9 +238,23 @@ static void end_exchange(struct sim_tablet *t, enum status st, const struct exch
 	if (!t->node.up)
 		return;
 	exchange_done(&t->exchange, &t->engine, node_boot_ms(&t->node), st, report, retry_after_ms);
-	check_jitter(t, st);
+	check_wait(t, st);
 	checkpoint(t);
 	tablet_edited(t);
+}
+
+/* Often no more than a page comes through where the signal is weak: there is more, and no link for it. */
+static void lose_link_amid(struct sim_tablet *t)
+{
+	struct sim *sim = t->node.sim;
+	const uint64_t k = AMID_CATCH_UP + t->exchanges;
+	struct dice dice = dice_at(sim->plan.seed, SITE_LINK, t->node.index, k);
+
+	if (!sim_strikes(sim, FAULT_NO_LINK, t->node.index, k) || !dice_one_in(&dice, 2))
+		return;
+	sim_struck(sim, instance_fault(FAULT_NO_LINK, t->node.index, k));
+	tablet_link(t, false);
+	sim_at(sim, sim->now_ms + 60000 + (int64_t)dice_below(&dice, AMID_MS_MAX), EVENT_LINK, t->node.index, 2 * k + 1);
 }
 
 /* Nothing came of it: noted for people. k: of the act. */
@@ -266,6 +284,7 @@ static void let_go(struct sim_tablet *t, const void *bytes, size_t len)
 		return;
 	}
 	t->waiting = t->exchanges;
+	t->asked_ms = t->node.sim->now_ms;
 	sim_tell(t->node.sim, &t->node, "sends request %" PRIu64 ": %zu bytes, %" PRIu64 " changes", t->exchanges, len,
 		 t->exchange.newest.changes_sent);
 	way_up(t, bytes, len, t->exchange.newest.changes_sent);
@@ -307,6 +326,7 @@ static void begin_exchange(struct sim_tablet *t, int64_t rest_ms)
 	struct sim *sim = t->node.sim;
 	const struct sync_options options = { .rest_ms = rest_ms, .budget = sim->plan.budget, .battery_percent = -1 };
 
+	t->built_ms = sim->now_ms;
 	engine_started(&t->engine, node_boot_ms(&t->node));
 	exchange_begin(&t->exchange, &options);
 	if (t->link && sim->centre.node.up) {
@@ -389,8 +409,10 @@ static void count_applied(struct sim_tablet *t, const struct exchange_report *re
 		sim_met(sim, MET_PAGES);
 	if (report->applied.notices[NOTICE_SEND_FROM])
 		sim_met(sim, MET_RESENT);
-	if (report->applied.notices[NOTICE_COUNTER])
-		sim_met(sim, MET_COUNTER);
+	/* Each of its requests has a higher counter than all before, and it hears the answer to the newest alone: but for files that
+	 * were put back (last.h), or that a disk had never kept. */
+	if (report->applied.notices[NOTICE_COUNTER] && sim->phase != PHASE_LAST && sim->plan.odds[FAULT_LIE] == 0)
+		sim_wrong(sim, "I19", "%s, of which there is no copy, is told that it may be one", t->node.name);
 }
 
 static void keep_answer(struct sim_tablet *t, const struct flight *flight)
@@ -435,6 +457,7 @@ static void take_bytes(struct sim_tablet *t, const struct flight *flight)
 		fail_exchange(t, st, 0);
 		return;
 	}
+	t->heard_ms = t->asked_ms;
 	count_applied(t, &report);
 	t->moved += report.sent + report.applied.records + report.applied.filling + report.applied.complete + report.applied.let_go;
 	judge_acknowledged(sim, t->node.index,
@@ -442,6 +465,10 @@ static void take_bytes(struct sim_tablet *t, const struct flight *flight)
 	ghost_check_taken(t);
 	if (!report.applied.more && !report.applied.anew && !sim_is_wrong(sim))
 		ghost_check_heard(t);
+	if (!report.again && !sim_is_wrong(sim))
+		ghost_check_prompt(t, t->built_ms, t->exchange.options.rest_ms);
+	if (report.applied.more)
+		lose_link_amid(t);
 	end_exchange(t, ST_OK, &report, 0);
 }
 
@@ -490,24 +517,13 @@ int tablet_sql(struct sim_tablet *t, bool program, const char *format, ...)
 	int rc;
 
 	va_start(args, format);
-	sql = sqlite3_vmprintf(format, args);
+	sql = ask_text(format, args);
 	va_end(args);
-	assert(sql != NULL);
 	rc = sqlite3_exec(handle, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
 	if (rc != SQLITE_OK && handle == t->replica.db.handle)
 		(void)db_status(&t->replica.db, sqlite3_extended_errcode(handle));
 	return rc;
-}
-
-static int first_text(void *ctx, int count, char **values, char **names)
-{
-	struct buf *buf = ctx;
-
-	(void)names;
-	if (count > 0 && buf->len == 0 && values[0] != NULL)
-		buf_add_str(buf, values[0]);
-	return 0;
 }
 
 static bool query(struct sim_tablet *t, struct buf *out, const char *format, va_list args)
@@ -517,9 +533,8 @@ static bool query(struct sim_tablet *t, struct buf *out, const char *format, va_
 
 	if (!t->node.up)
 		return false;
-	sql = sqlite3_vmprintf(format, args);
-	assert(sql != NULL);
-	rc = sqlite3_exec(t->replica.db.handle, sql, first_text, out, NULL);
+	sql = ask_text(format, args);
+	rc = ask_first(t->replica.db.handle, sql, out);
 	sqlite3_free(sql);
 	return rc == SQLITE_OK;
 }

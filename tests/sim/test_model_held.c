@@ -215,17 +215,20 @@ static void a_signed_note_may_be_marked_entered_in_error_and_nothing_else(void *
 
 	(void)play_take(play, &change);
 	seq = play->seq;
-	change = play_edit(play, BORIS, "note", "status", "draft", MODEL_BASE_SEQ, seq);
-	play_expect_held(play, &change, "closed");
+	change = play_edit(play, BORIS, "note", "status", "amended", MODEL_BASE_SEQ, seq); /* which is the centre's word */
+	play_put(play, &change, "digest", "One.");
+	play_expect(play, &change, SUPERSEDED, false);
+	change = play_edit(play, BORIS, "note", "status", "draft", MODEL_BASE_SEQ, seq); /* all else loses, and is held by nothing */
+	play_expect(play, &change, SUPERSEDED, false);
 	change = play_edit(play, BORIS, "note", "status", "entered-in-error", MODEL_BASE_SEQ, seq); /* without its digest */
-	play_expect_held(play, &change, "closed");
+	play_expect(play, &change, SUPERSEDED, false);
 	change = play_edit(play, BORIS, "note", "status", "entered-in-error", MODEL_BASE_SEQ, seq);
 	play_put(play, &change, "digest", "One.");
 	play_put(play, &change, "status_reason", "Of another patient");
 	play_expect(play, &change, STANDS, false);
-	change = play_edit(play, BORIS, "note", "status", "amended", MODEL_BASE_SEQ, play->seq);
+	change = play_edit(play, 0, "note", "status", "amended", MODEL_BASE_SEQ, play->seq); /* there is no way back */
 	play_put(play, &change, "digest", "One.");
-	play_expect(play, &change, STANDS, false);
+	play_expect(play, &change, SUPERSEDED, false);
 }
 
 static void no_rule_replaces_a_persons_decision_unseen(void **state)

@@ -7,6 +7,7 @@
 
 #define LATE_MS_MAX (3 * SIM_DAY_MS)
 #define GIVE_UP_MS 60000
+#define SLOW_MS_MAX 25000
 
 static struct flight *flight_new(unsigned tablet, uint64_t exchange, uint64_t life)
 {
@@ -48,8 +49,10 @@ static bool strikes(struct sim_tablet *t, enum fault fault, uint64_t exchange, e
 }
 
 /* Half a second or less; a slow link at times. */
-static int64_t latency_ms(struct dice *dice)
+static int64_t latency_ms(const struct sim *sim, struct dice *dice)
 {
+	if (sim->plan.slow && sim->phase == PHASE_FAULTS)
+		return 1000 + (int64_t)dice_below(dice, SLOW_MS_MAX);
 	return 20 + (int64_t)dice_below(dice, (uint64_t)1 << (4 + dice_below(dice, 8)));
 }
 
@@ -84,7 +87,7 @@ static bool status_instead(struct sim_tablet *t, uint64_t exchange, struct dice 
 {
 	static const int statuses[] = { 401, 403, 404, 408, 409, 421, 426, 429, 500, 502, 503, 504 };
 	const int status = statuses[dice_below(dice, sizeof statuses / sizeof statuses[0])];
-	const int64_t retry_ms = (status == 429 || status == 503) && dice_one_in(dice, 2) ? 1000 * (int64_t)dice_below(dice, 600) : 0;
+	const int64_t retry_ms = (status == 429 || status == 503) && dice_one_in(dice, 2) ? (int64_t)dice_below(dice, WAY_RETRY_AFTER_MS_MAX) : 0;
 
 	sim_met(t->node.sim, MET_STATUS);
 	answer_instead(t, exchange, status, retry_ms, 300);
@@ -128,7 +131,7 @@ static void send_twice(struct sim *sim, struct flight *flight, struct dice *dice
 
 	copy->copy = dice_one_in(dice, 2);
 	flight->copy = !copy->copy;
-	fly(sim, copy, EVENT_ARRIVE, latency_ms(dice));
+	fly(sim, copy, EVENT_ARRIVE, latency_ms(sim, dice));
 }
 
 void way_up(struct sim_tablet *t, const void *bytes, size_t len, uint64_t changes)
@@ -146,7 +149,7 @@ void way_up(struct sim_tablet *t, const void *bytes, size_t len, uint64_t change
 	if (strikes(t, FAULT_TWICE_LATE, k, MET_TWICE_LATE))
 		fly(sim, copy_of(flight), EVENT_ARRIVE, 60000 + (int64_t)dice_below(&dice, LATE_MS_MAX));
 	if (goes_on(t, flight, changes, &dice))
-		fly(sim, flight, EVENT_ARRIVE, latency_ms(&dice));
+		fly(sim, flight, EVENT_ARRIVE, latency_ms(sim, &dice));
 	else
 		way_free(flight);
 }
@@ -159,7 +162,7 @@ void way_up_half(struct sim_tablet *t, const void *bytes, size_t len)
 	buf_add(&flight->bytes, bytes, dice_below(&dice, len));
 	flight->bent = true;
 	flight->met = MET_AT_A06;
-	fly(t->node.sim, flight, EVENT_ARRIVE, latency_ms(&dice));
+	fly(t->node.sim, flight, EVENT_ARRIVE, latency_ms(t->node.sim, &dice));
 }
 
 /* --- the way down ------------------------------------------------------------------------------ */
@@ -195,7 +198,7 @@ void way_down(struct sim *sim, const struct flight *request, const void *bytes, 
 	struct sim_tablet *t = sim_tablet(sim, request->tablet);
 	struct dice dice = throw(sim, request->tablet, request->exchange, 1);
 	struct flight *flight;
-	int64_t ms = latency_ms(&dice);
+	int64_t ms = latency_ms(sim, &dice);
 
 	if (request->copy)
 		return;

@@ -8,6 +8,8 @@
 
 #include "tests/sim/sim.h"
 
+#define WAY_RETRY_AFTER_MS_MAX 600000 /* of what somebody between asks for */
+
 /* A request of the tablet's exchange leaves. changes: how many it carries. */
 void way_up(struct sim_tablet *t, const void *bytes, size_t len, uint64_t changes);
 /* It breaks off somewhere: nobody waits any more. */

@@ -32,8 +32,9 @@ static void must(bool stood)
 /* By nobody in particular, with words of nobody's. */
 static void begin_patient(struct sim *sim, unsigned patient)
 {
-	static const char *const item[] = { "title", "first", "dose", "5", "unit", "mg", "status", "open", NULL };
-	static const char *const task[] = { "title", "first", "status", "open", NULL };
+	static const char *const item[] = { "title", "first", "dose", "5", "unit", "mg", "status", "open", "notes",
+					    WORK_FIRST_WORDS, NULL };
+	static const char *const task[] = { "title", "first", "status", "open", "notes", WORK_FIRST_WORDS, NULL };
 	static const char *const cure[] = { "name", "Aspirin", "dose", "5", "unit", "mg", "status", "active", NULL };
 	static const char *const named[] = { "name", "Somebody", NULL };
 	const struct ground *ground = work_ground(sim);
@@ -50,6 +51,17 @@ static void begin_patient(struct sim *sim, unsigned patient)
 		return;
 	place_init(sim, &place, ground->cure, patient, USE_CURE, 0);
 	must(centre_create(c, ground->cure, &place.id, &of, cure));
+}
+
+static void begin_joint_note(struct sim *sim, unsigned day)
+{
+	static const char *const note[] = { "status", "draft", "reason", WORK_FIRST_WORDS, "observed", WORK_FIRST_WORDS, NULL };
+	struct place place;
+	struct id of;
+
+	work_joint_place(sim, day, &place);
+	of = work_patient(sim, place.patient);
+	must(centre_create(&sim->centre, "note", &place.id, &of, note));
 }
 
 static void begin_tablet(struct sim *sim, unsigned tablet)
@@ -75,6 +87,8 @@ void work_begin(struct sim *sim)
 	node_act_begin(&sim->centre.node, SITE_BEGIN, 0, NULL);
 	for (unsigned p = 0; p < sim->plan.patients; p++)
 		begin_patient(sim, p);
+	for (unsigned day = 0; sim->plan.whole && day < sim->plan.days; day++)
+		begin_joint_note(sim, day);
 	for (unsigned i = 1; i <= sim->plan.tablets; i++)
 		begin_tablet(sim, i);
 	must(sim_centre_act_end(&sim->centre));
@@ -239,16 +253,27 @@ void work_guarded(struct deed *d)
 
 /* --- which act it is ----------------------------------------------------------------------------------- */
 
+bool work_in_series(const struct sim *sim, unsigned tablet, uint64_t k, struct dice *dice_out)
+{
+	struct dice dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, tablet, UINT64_C(1) << 37 | k / WORK_SERIES);
+	const bool is_one = dice_one_in(&dice, 4);
+
+	if (dice_out != NULL)
+		*dice_out = dice;
+	return is_one;
+}
+
 static enum work choose_work(struct deed *d)
 {
 	const struct plan *plan = &d->sim->plan;
+	struct dice *dice = d->series ? &d->shared : &d->dice;
 	uint64_t sum = 0, at;
 
 	for (int w = 0; w < WORK_COUNT; w++)
 		sum += plan->weight[w];
 	if (sum == 0)
 		return WORK_COUNT;
-	at = dice_below(&d->dice, sum);
+	at = dice_below(dice, sum);
 	for (int w = 0; w < WORK_COUNT; w++) {
 		if (at < plan->weight[w])
 			return (enum work)w;
@@ -292,6 +317,7 @@ static void do_seldom(struct deed *d)
 	switch (dice_below(&d->dice, 24)) {
 	case 0:
 	case 1:
+	case 6:
 		work_decide(d);
 		break;
 	case 2:
@@ -318,7 +344,9 @@ void work_tablet(struct sim_tablet *t, uint64_t k)
 
 	deed.dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, t->node.index, k);
 	deed.program = dice_one_in(&deed.dice, 2) && t->program != NULL;
-	do_seldom(&deed);
+	deed.series = work_in_series(sim, t->node.index, k, &deed.shared);
+	if (!deed.series)
+		do_seldom(&deed);
 	if (deed.done)
 		return;
 	deed.work = choose_work(&deed);

@@ -11,6 +11,15 @@
 
 #include "tests/sim/sim.h"
 
+#define WORK_SERIES 3 /* acts that may belong together: k, k + 1, k + 2 */
+
+/* A sentence that narrative may begin with: nobody's words, one of so many at each place, no number among them. In the first one
+ * of a run all choices are 0. */
+#define WORK_PLAIN_WORDS 4
+#define WORK_PLAIN_CHOICES 4
+/* The choices of the one that the text begins with, and its length in bytes. False: it begins with none. */
+bool work_plain(const char *text, unsigned choices_out[WORK_PLAIN_WORDS], size_t *len_out);
+
 /* Patients, first records, assignments: at the centre, which is up, before any fault. Makes sim->works. */
 void work_begin(struct sim *sim);
 void work_free(struct works *works); /* NULL is fine */
@@ -22,6 +31,10 @@ struct id work_patient(const struct sim *sim, unsigned slot);
 
 /* The k-th act of the person with the tablet, whose process is up. Opens and ends its node's act itself. */
 void work_tablet(struct sim_tablet *t, uint64_t k);
+
+/* Does a tablet's k-th act belong to a series, of one sort of work at one record? Then *dice_out (unless NULL) is what the
+ * acts of the series share. */
+bool work_in_series(const struct sim *sim, unsigned tablet, uint64_t k, struct dice *dice_out);
 
 /* The k-th act of a supervisor: assignments flipped, records made and edited, held work answered, conflicts decided. */
 void work_centre(struct sim *sim, uint64_t k);

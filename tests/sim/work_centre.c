@@ -8,37 +8,25 @@
 
 #include "common/decision.h"
 #include "proto/limits.h"
-#include "tests/sim/work_inside.h"
+#include "tests/sim/work_seat.h"
 
 #define FOUND_MAX 64
 #define TOLD_SIZE 160
 #define VISITS 4
 
-/* An act of a supervisor. */
-struct seat {
-	struct sim *sim;
-	struct sim_centre *c;
-	uint64_t k;
-	struct dice dice;
-	bool good; /* all so far was taken */
-	uint32_t words[4];
-	size_t word_count;
-};
-
-static void seat_begin(struct seat *s)
+void seat_begin(struct seat *s)
 {
 	sim_struck(s->sim, instance_act(0, s->k));
 	node_act_begin(&s->c->node, SITE_CENTRE_ACT, s->k, NULL);
 	s->good = true;
 }
 
-static void seat_did(struct seat *s, bool good)
+void seat_did(struct seat *s, bool good)
 {
 	s->good = s->good && good;
 }
 
-static bool seat_end(struct seat *s, enum met met, const char *format, ...) PRINTF_LIKE(3, 4);
-static bool seat_end(struct seat *s, enum met met, const char *format, ...)
+bool seat_end(struct seat *s, enum met met, const char *format, ...)
 {
 	char told[TOLD_SIZE];
 	va_list args;
@@ -57,7 +45,7 @@ static bool seat_end(struct seat *s, enum met met, const char *format, ...)
 	return kept;
 }
 
-static void seat_word(struct seat *s, const struct place *place, const char *field, bool appended, char word_out[GHOST_WORD_SIZE])
+void seat_word(struct seat *s, const struct place *place, const char *field, bool appended, char word_out[GHOST_WORD_SIZE])
 {
 	const int at = kind_field(place->kind, field, strlen(field));
 	uint32_t number;
@@ -70,8 +58,7 @@ static void seat_word(struct seat *s, const struct place *place, const char *fie
 
 /* --- to look at ---------------------------------------------------------------------------------------- */
 
-/* Was there ever such a record? */
-static bool was_made(struct seat *s, const struct place *place)
+bool seat_was_made(struct seat *s, const struct place *place)
 {
 	struct store *store = s->c->centre.store;
 	struct id patient;
@@ -84,7 +71,7 @@ static bool was_made(struct seat *s, const struct place *place)
 	return made;
 }
 
-static bool seat_read(struct seat *s, const struct place *place, const char *field, char text_out[WORK_TEXT_SIZE])
+bool seat_read(struct seat *s, const struct place *place, const char *field, char text_out[WORK_TEXT_SIZE])
 {
 	return centre_text(s->c, place->kind->name, &place->id, field, text_out, WORK_TEXT_SIZE);
 }
@@ -97,7 +84,7 @@ static unsigned any_patient(struct seat *s)
 					: (unsigned)dice_below(&s->dice, plan->patients);
 }
 
-static bool patient_place(struct seat *s, unsigned patient, struct place *place)
+bool seat_patient(struct seat *s, unsigned patient, struct place *place)
 {
 	char name[WORK_TEXT_SIZE];
 
@@ -123,7 +110,7 @@ static void flip(struct seat *s)
 	const bool gives = !dice_one_in(&s->dice, 3);
 	struct place place;
 
-	if (!patient_place(s, patient, &place))
+	if (!seat_patient(s, patient, &place))
 		return;
 	seat_begin(s);
 	if (gives)
@@ -167,7 +154,7 @@ static void edit_record(struct seat *s)
 	struct place place;
 
 	any_thing(s, &place);
-	if (which == 0 && patient_place(s, place.patient, &place)) {
+	if (which == 0 && seat_patient(s, place.patient, &place)) {
 		edit_field(s, &place, ground->phone);
 	} else if (which < 3) {
 		if (s->sim->plan.whole)
@@ -188,13 +175,13 @@ static void make_record(struct seat *s)
 	char word[GHOST_WORD_SIZE];
 	struct place place, of;
 
-	if (!patient_place(s, patient, &of))
+	if (!seat_patient(s, patient, &of))
 		return;
 	if (dice_one_in(&s->dice, 2))
 		place_init(s->sim, &place, ground->thing, patient, USE_ROW, s->k);
 	else
 		place_init(s->sim, &place, ground->thing, patient, USE_THING, dice_below(&s->dice, WORK_THINGS));
-	if (was_made(s, &place))
+	if (seat_was_made(s, &place))
 		return;
 	seat_word(s, &place, ground->title, false, word);
 	seat_begin(s);
@@ -225,7 +212,7 @@ static void register_patient(struct seat *s)
 	struct place place;
 
 	place_init(s->sim, &place, "patient", slot, USE_PATIENT, 0);
-	if (was_made(s, &place))
+	if (seat_was_made(s, &place))
 		return;
 	seat_word(s, &place, "name", false, word);
 	seat_begin(s);
@@ -362,7 +349,7 @@ static void plan_visit(struct seat *s, const struct place *place)
 	char from[24], to[24], word[GHOST_WORD_SIZE];
 	struct place of;
 
-	if (!patient_place(s, place->patient, &of))
+	if (!seat_patient(s, place->patient, &of))
 		return;
 	(void)snprintf(from, sizeof from, "%" PRId64, from_ms);
 	(void)snprintf(to, sizeof to, "%" PRId64, from_ms + 3600000);
@@ -381,7 +368,7 @@ static void visit(struct seat *s)
 	struct place place;
 
 	place_init(s->sim, &place, "visit", any_patient(s), USE_VISIT, dice_below(&s->dice, VISITS));
-	if (!was_made(s, &place)) {
+	if (!seat_was_made(s, &place)) {
 		plan_visit(s, &place);
 	} else if (dice_one_in(&s->dice, 2)) {
 		edit_field(s, &place, "purpose");
@@ -401,7 +388,7 @@ static void close_patient(struct seat *s)
 	struct place place;
 	bool closes;
 
-	if (!patient_place(s, any_patient(s), &place) || !seat_read(s, &place, "status", status) ||
+	if (!seat_patient(s, any_patient(s), &place) || !seat_read(s, &place, "status", status) ||
 	    !seat_read(s, &place, "closed_reason", reason))
 		return;
 	closes = strcmp(status, "closed") != 0;
@@ -424,6 +411,8 @@ void work_centre(struct sim *sim, uint64_t k)
 	if (!sim->centre.node.up)
 		return;
 	seat.dice = dice_at(sim->plan.seed, SITE_CENTRE_ACT, 0, k);
+	if (seat_in_series(&seat))
+		return;
 	switch (dice_below(&seat.dice, sim->plan.whole ? 24 : 20)) {
 	case 0:
 	case 1:

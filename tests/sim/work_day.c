@@ -8,7 +8,7 @@
 #include "tests/sim/work_inside.h"
 
 #define VISITS 4
-#define NOTES 4
+#define NOTES 2
 #define RISKS 2
 #define GOALS 2
 #define SHARED 2 /* vitals and calls of a patient that several people write */
@@ -145,40 +145,71 @@ static bool is_draft(const char *status)
 	return status[0] == '\0' || strcmp(status, "draft") == 0;
 }
 
-static void write_note(struct deed *d)
+static void write_in(struct deed *d, const struct place *place)
 {
 	const char *section = SECTIONS[dice_below(&d->dice, sizeof SECTIONS / sizeof SECTIONS[0])];
 	char status[WORK_TEXT_SIZE], before[WORK_TEXT_SIZE], after[WORK_TEXT_SIZE];
+
+	if (!place_read(d->t, place, "status", status) || !place_read(d->t, place, section, before))
+		return;
+	if (!is_draft(status)) {
+		write_closed(d, place, section);
+		return;
+	}
+	if (!deed_append(d, place, section, before, after))
+		return;
+	deed_begin(d);
+	(void)deed_sql(d, "UPDATE note SET \"%w\" = '%q' WHERE id = '%q'", section, after, place->text);
+	(void)deed_end(d, MET_SQL_UPDATE, "writes in %s: %s + w%u", place->name, section, d->words[0]);
+}
+
+static void write_note(struct deed *d)
+{
 	struct place place;
 
 	choose_place(d, &place, "note", USE_NOTE, NOTES);
-	if (!place_read(d->t, &place, "status", status) || !place_read(d->t, &place, section, before))
-		return;
-	if (!is_draft(status)) {
-		write_closed(d, &place, section);
-		return;
-	}
-	if (!deed_append(d, &place, section, before, after))
-		return;
-	deed_begin(d);
-	(void)deed_sql(d, "UPDATE note SET \"%w\" = '%q' WHERE id = '%q'", section, after, place.text);
-	(void)deed_end(d, MET_SQL_UPDATE, "writes in %s: %s + w%u", place.name, section, d->words[0]);
+	write_in(d, &place);
 }
 
-static void sign(struct deed *d)
+static void sign_it(struct deed *d, const struct place *place)
 {
 	const struct value late = value_string("The road was closed.");
 	struct signing signing;
 	struct failure why;
-	struct place place;
 
-	choose_place(d, &place, "note", USE_NOTE, NOTES);
-	if (!place_there(d->t, &place))
+	if (!place_there(d->t, place))
 		return;
 	d->may_refuse = true; /* another's, signed before, a conflict is open */
 	deed_begin(d);
-	(void)deed_status(d, sign_note(&d->t->replica, &place.id, &late, &signing, &why));
-	(void)deed_end(d, MET_SIGNED, "signs %s", place.name);
+	(void)deed_status(d, sign_note(&d->t->replica, &place->id, &late, &signing, &why));
+	(void)deed_end(d, MET_SIGNED, "signs %s", place->name);
+}
+
+static void sign(struct deed *d)
+{
+	struct place place;
+
+	choose_place(d, &place, "note", USE_NOTE, NOTES);
+	sign_it(d, &place);
+}
+
+void work_joint_place(const struct sim *sim, unsigned day, struct place *place)
+{
+	struct dice dice = dice_at(sim->plan.seed, SITE_TABLET_ACT, 0, day);
+
+	place_init(sim, place, "note", (unsigned)dice_below(&dice, sim->plan.patients), USE_NOTE, NOTES + day);
+}
+
+/* All are at one note. What one writes and what another signs cross on their ways, and so do two signatures. */
+static void joint_note(struct deed *d)
+{
+	struct place place;
+
+	work_joint_place(d->sim, (unsigned)(sim_elapsed_ms(d->sim) / SIM_DAY_MS), &place);
+	if (dice_below(&d->dice, 8) < 5)
+		write_in(d, &place);
+	else
+		sign_it(d, &place);
 }
 
 static void addend(struct deed *d)
@@ -223,20 +254,20 @@ static void drop_note(struct deed *d)
 
 /* --- what is observed, planned, given ------------------------------------------------------------------------ */
 
-static const char *now_or_null(struct deed *d, char out[24])
+static const char *now_or_null(struct deed *d, bool is_joint, char out[24])
 {
-	if (!dice_one_in(&d->dice, 2))
+	if (is_joint || !dice_one_in(&d->dice, 2))
 		return "NULL";
 	(void)snprintf(out, 24, "%" PRId64, node_wall_ms(&d->t->node));
 	return out;
 }
 
-static void new_vital(struct deed *d, const struct place *place)
+static void new_vital(struct deed *d, const struct place *place, bool is_joint)
 {
 	static const char *const codes[] = { "8480-6", "8462-4", "8867-4", "29463-7" };
 	const char *code = codes[dice_below(&d->dice, sizeof codes / sizeof codes[0])];
 	char word[GHOST_WORD_SIZE], visit[ID_TEXT_SIZE + 2], now[24];
-	const char *of = visit_of(d, place->patient, visit), *closed = now_or_null(d, now);
+	const char *of = visit_of(d, place->patient, visit), *closed = now_or_null(d, is_joint, now);
 
 	(void)deed_word(d, place, "value", word);
 	deed_begin(d);
@@ -288,7 +319,21 @@ static void measure(struct deed *d)
 	if (is_there)
 		write_open(d, &place, "value");
 	else
-		new_vital(d, &place);
+		new_vital(d, &place, false);
+}
+
+/* All are at one observation a day, until somebody closes it: what others write meanwhile comes too late. */
+static void joint_vital(struct deed *d)
+{
+	const unsigned day = (unsigned)(sim_elapsed_ms(d->sim) / SIM_DAY_MS);
+	struct dice dice = dice_at(d->sim->plan.seed, SITE_TABLET_ACT, 0, UINT64_C(1) << 37 | day);
+	struct place place;
+
+	place_init(d->sim, &place, "observation", (unsigned)dice_below(&dice, d->sim->plan.patients), USE_VITAL, SHARED + day);
+	if (place_there(d->t, &place))
+		write_open(d, &place, "value");
+	else if (deed_has_patient(d, place.patient))
+		new_vital(d, &place, true);
 }
 
 /* The whole record is one guarded group. */
@@ -350,7 +395,7 @@ static void goal(struct deed *d)
 static void new_call(struct deed *d, const struct place *place)
 {
 	char word[GHOST_WORD_SIZE], text[WORK_TEXT_SIZE], now[24];
-	const char *closed = now_or_null(d, now);
+	const char *closed = now_or_null(d, false, now);
 
 	(void)deed_word(d, place, "topic", word);
 	(void)deed_append(d, place, "summary", "", text);
@@ -413,9 +458,13 @@ static void medication(struct deed *d)
 void work_day(struct deed *d)
 {
 	static void (*const parts[])(struct deed *) = {
+		joint_vital, joint_vital, joint_vital, joint_vital, joint_vital,
 		plan_visit, do_visit, do_visit, do_visit, begin_note, begin_note, write_note, write_note, write_note, write_note, sign,
 		sign, sign, addend, addend, drop_note, measure, measure, call, risk, goal, goal, call, tick, medication,
 	};
 
-	parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
+	if (dice_one_in(&d->dice, 3))
+		joint_note(d);
+	else
+		parts[dice_below(&d->dice, sizeof parts / sizeof parts[0])](d);
 }

@@ -103,54 +103,20 @@ uint64_t work_own_slot(unsigned tablet, uint64_t k)
 	return (uint64_t)tablet << OWN_SHIFT | k;
 }
 
-/* --- a sentence --------------------------------------------------------------------------------------- */
-
-/* Where a sentence begins that others wrote: behind the n-th blank before "Saw". */
-static size_t between(const char *text, uint64_t n)
-{
-	const char *at = text;
-
-	for (uint64_t i = 0; i <= n; i++) {
-		const char *next = strstr(at, " Saw ");
-
-		if (next == NULL)
-			break;
-		at = next + 1;
-	}
-	return (size_t)(at - text);
-}
-
-bool work_append(struct dice *dice, const char *text, const char *word, char text_out[WORK_TEXT_SIZE])
-{
-	const size_t len = strlen(text), at = between(text, dice_below(dice, 4));
-	const uint64_t how = dice_below(dice, 8);
-
-	if (len > WORK_TEXT_FULL)
-		return false;
-	if (len == 0 || how < 3)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s%sSaw %s", text, len == 0 ? "" : " ", word);
-	else if (how < 5)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s\nSaw %s", text, word);
-	else if (how < 7 && at > 0)
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%.*sSaw %s %s", (int)at, text, word, text + at);
-	else
-		(void)snprintf(text_out, WORK_TEXT_SIZE, "%s and %s", text, word);
-	return true;
-}
-
 /* --- where an act takes place --------------------------------------------------------------------------- */
 
 unsigned deed_patient(struct deed *d)
 {
 	const struct plan *plan = &d->sim->plan;
 	const unsigned tablet = d->t->node.index;
-	const uint64_t where = dice_below(&d->dice, 16);
+	struct dice *dice = d->series ? &d->shared : &d->dice;
+	const uint64_t where = dice_below(dice, 16);
 
 	if (where == 0)
-		return plan->patients + WORK_TAKEN * (tablet - 1) + (unsigned)dice_below(&d->dice, WORK_TAKEN);
+		return plan->patients + WORK_TAKEN * (tablet - 1) + (unsigned)dice_below(dice, WORK_TAKEN);
 	if (where == 1)
-		return (unsigned)dice_below(&d->dice, plan->patients);
-	return work_home(d->sim, tablet, (unsigned)dice_below(&d->dice, WORK_HOME));
+		return (unsigned)dice_below(dice, plan->patients);
+	return work_home(d->sim, tablet, (unsigned)dice_below(dice, WORK_HOME));
 }
 
 bool deed_has_patient(const struct deed *d, unsigned patient)
@@ -165,7 +131,8 @@ bool deed_has_patient(const struct deed *d, unsigned patient)
 void deed_thing(struct deed *d, struct place *place)
 {
 	const unsigned patient = deed_patient(d);
-	const uint64_t a = dice_below(&d->dice, WORK_THINGS), b = dice_below(&d->dice, WORK_THINGS);
+	struct dice *dice = d->series ? &d->shared : &d->dice;
+	const uint64_t a = dice_below(dice, WORK_THINGS), b = dice_below(dice, WORK_THINGS);
 
 	place_init(d->sim, place, work_ground(d->sim)->thing, patient, USE_THING, a < b ? a : b);
 }
@@ -178,7 +145,7 @@ void deed_cure(struct deed *d, struct place *place)
 		deed_thing(d, place);
 		return;
 	}
-	place_init(d->sim, place, ground->cure, deed_patient(d), USE_CURE, dice_below(&d->dice, 2));
+	place_init(d->sim, place, ground->cure, deed_patient(d), USE_CURE, dice_below(d->series ? &d->shared : &d->dice, 2));
 }
 
 /* --- words -------------------------------------------------------------------------------------------------- */
@@ -304,6 +271,7 @@ static void tell_ghosts(struct deed *d)
 {
 	const unsigned tablet = d->t->node.index;
 
+	d->t->acted_ms = d->sim->now_ms;
 	if (d->gone != NULL && d->end != GHOST_REFUSED)
 		ghost_deleted(d->sim, tablet, d->gone->kind->num, &d->gone->id);
 	if (d->word_count > 0)

@@ -44,6 +44,9 @@ struct ground {
 };
 const struct ground *work_ground(const struct sim *sim);
 
+/* What narrative that nobody has touched yet holds: a plain sentence, and one that others may be put in front of. */
+#define WORK_FIRST_WORDS "Mother ate supper gladly. Saw everybody at home."
+
 struct id work_id(const struct sim *sim, enum use use, uint64_t a, uint64_t b);
 /* The j-th patient that is mostly this tablet's. */
 #define WORK_HOME 4
@@ -59,10 +62,12 @@ bool place_read(struct sim_tablet *t, const struct place *place, const char *fie
 bool place_there(struct sim_tablet *t, const struct place *place);
 int64_t place_version(struct sim_tablet *t, const struct place *place); /* 0: not there */
 
-/* --- a sentence into narrative --------------------------------------------------------------------- */
+/* --- narrative: work_text.c ------------------------------------------------------------------------ */
 
 /* text with the word in it as people write: behind all, on a line of its own, between what others wrote, or carelessly as
- * part of the last sentence. Nothing that was there goes. False: it is full. */
+ * part of the last sentence; or behind all, with another verb or one word more in what somebody wrote. Often the plain sentence
+ * (work.h) that it begins with is put otherwise, too; an empty text may be given one. No word of a ghost's goes. False: it is
+ * full. */
 bool work_append(struct dice *dice, const char *text, const char *word, char text_out[WORK_TEXT_SIZE]);
 
 /* --- an act of a tablet's person ---------------------------------------------------------------------- */
@@ -73,6 +78,8 @@ struct deed {
 	uint64_t k;
 	struct dice dice;
 	enum work work;       /* WORK_COUNT: none of them */
+	bool series;          /* it is one of several at one record: `shared` says which */
+	struct dice shared;
 	bool program;         /* statements go through another program's connection */
 	bool may_refuse;      /* that a rule refuses it is no surprise */
 	enum ghost_end end;   /* so far; GHOST_KEPT until something fails */
@@ -119,6 +126,10 @@ void work_guarded(struct deed *d);
 void work_sessions(struct deed *d); /* work_pages.c */
 void work_sql(struct deed *d);
 void work_day(struct deed *d);
+
+/* A draft for each day at which all who care for one patient write, and which each may sign: on the whole schema made by the
+ * centre, before the run. */
+void work_joint_place(const struct sim *sim, unsigned day, struct place *place);
 
 /* Now and then, whatever the plan's works: work_mend.c. */
 void work_decide(struct deed *d);     /* an open conflict */

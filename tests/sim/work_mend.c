@@ -108,11 +108,12 @@ static bool read_dispute(struct deed *d, struct dispute *c, uint64_t at)
 	       c->count > 0 && replica_read(r, c->kind, &c->record, &c->arena, &c->row, &patient, &version) == ST_OK;
 }
 
-/* A field of the group that takes a word; -1: none does. */
+/* A field of the group that takes a word; -1: none does. Nobody types a digest. */
 static int field_for_word(const struct dispute *c)
 {
 	for (int i = 0; i < c->kind->field_count; i++)
-		if ((c->group->mask >> i & 1) != 0 && c->kind->fields[i].type == TYPE_TEXT && c->kind->fields[i].max >= 64)
+		if ((c->group->mask >> i & 1) != 0 && c->kind->fields[i].type == TYPE_TEXT && c->kind->fields[i].max >= 64 &&
+		    strcmp(c->kind->fields[i].name, "digest") != 0)
 			return i;
 	return -1;
 }

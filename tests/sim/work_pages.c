@@ -89,6 +89,7 @@ static bool type_into(struct deed *d, const struct page *page, size_t field, cha
 		return false;
 	}
 	ghost_get(d->sim, d->words[0])->shown = page->shown[field];
+	ghost_get(d->sim, d->words[0])->on_page = true;
 	return true;
 }
 

@@ -198,6 +198,93 @@ static void a_held_change_accepted_late_is_its_authors_candidate(void **state)
 	json_decref(array);
 }
 
+/* Ann puts the goal on hold, for a plan that the centre does not know yet: all of it is held until that comes. */
+static void hold_goal(struct scene *s, const struct id *goal, uint64_t base, const struct id *plan)
+{
+	struct change *change = agency_change(&s->a, "goal", goal, NULL);
+
+	agency_group(&s->a, change, "plan", agency_seq(base));
+	agency_set_id(&s->a, change, "plan", plan);
+	agency_group(&s->a, change, "status", agency_seq(base));
+	agency_set(change, "status", "on-hold");
+	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
+}
+
+/* What keeps it comes, and it is judged again by itself. */
+static void let_in(struct scene *s, const struct id *plan)
+{
+	struct change *change = agency_change(&s->a, "plan", plan, &s->patient);
+
+	for (size_t f = 0; f < change->kind->field_count; f++)
+		if (change->kind->fields[f].required)
+			change->row.values[f] = value_string("x");
+	assert_accepted(agency_own_change(&s->a, change));
+}
+
+/* … and what she made of it meanwhile is taken. */
+static struct id hold_and_go_on(struct scene *s, struct id *plan_out, const char *later)
+{
+	const struct id goal = scene_record(s, "goal", "status", "proposed");
+
+	*plan_out = agency_id(&s->a);
+	hold_goal(s, &goal, s->a.chain.seq, plan_out);
+	s->a.now_ms += 60000;
+	assert_accepted(scene_ann(s, scene_edit(s, "goal", &goal, "status", agency_own(s->ann_n), "status", later)));
+	return goal;
+}
+
+/* She had seen her own on-hold, and replaced it: there is nothing that a person must decide. */
+static void what_its_author_went_on_from_is_no_conflict_with_what_they_made_of_it(void **state)
+{
+	struct scene *s = *state;
+	struct id plan, ids[1];
+	const struct id goal = hold_and_go_on(s, &plan, "cancelled");
+
+	let_in(s, &plan);
+	assert_string_equal(agency_text(&s->a, "goal", &goal, "status"), "cancelled");
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 1), 0);
+}
+
+/* Nor does it come after what she set right, where that is the value from before. */
+static void what_its_author_took_back_does_not_come_back(void **state)
+{
+	struct scene *s = *state;
+	struct id plan, ids[1];
+	const struct id goal = hold_and_go_on(s, &plan, "proposed");
+
+	let_in(s, &plan);
+	assert_string_equal(agency_text(&s->a, "goal", &goal, "status"), "proposed");
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 1), 0);
+}
+
+/* Ben has gone on from hers since. */
+static void what_others_made_of_her_later_value_is_no_conflict_with_the_older_one_either(void **state)
+{
+	struct scene *s = *state;
+	struct id plan, ids[1];
+	const struct id goal = hold_and_go_on(s, &plan, "active");
+
+	assert_accepted(scene_ben(s, scene_edit(s, "goal", &goal, "status", agency_seq(s->a.chain.seq), "status", "completed")));
+	let_in(s, &plan);
+	assert_string_equal(agency_text(&s->a, "goal", &goal, "status"), "completed");
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 1), 0);
+}
+
+/* From a page that was open since before, she wrote without having her on-hold before her: that is for a person. */
+static void an_own_later_value_that_did_not_start_from_the_held_one_is_a_conflict(void **state)
+{
+	struct scene *s = *state;
+	const struct id goal = scene_record(s, "goal", "status", "proposed"), plan = agency_id(&s->a);
+	const uint64_t base = s->a.chain.seq;
+	struct id ids[1];
+
+	hold_goal(s, &goal, base, &plan);
+	assert_accepted(scene_ann(s, scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "cancelled")));
+	let_in(s, &plan);
+	assert_string_equal(agency_text(&s->a, "goal", &goal, "status"), "cancelled");
+	assert_int_equal(agency_conflicts(&s->a, &s->patient, ids, 1), 1);
+}
+
 /* --- deciding --- */
 
 static void a_decision_sets_the_value_and_closes_the_conflict(void **state)
@@ -524,6 +611,10 @@ int main(void)
 		TEST(later_values_join_the_open_conflict),
 		TEST(another_group_has_a_conflict_of_its_own),
 		TEST(a_held_change_accepted_late_is_its_authors_candidate),
+		TEST(what_its_author_went_on_from_is_no_conflict_with_what_they_made_of_it),
+		TEST(what_its_author_took_back_does_not_come_back),
+		TEST(what_others_made_of_her_later_value_is_no_conflict_with_the_older_one_either),
+		TEST(an_own_later_value_that_did_not_start_from_the_held_one_is_a_conflict),
 		TEST(sent_twice_it_is_one_candidate),
 		TEST(a_decision_sets_the_value_and_closes_the_conflict),
 		TEST(keeping_what_stands_is_a_decision_too),

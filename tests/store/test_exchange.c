@@ -141,6 +141,28 @@ static void a_bound_found_on_the_way_holds_until_everything_is_sent(void **state
 	assert_int_equal(build(s), 5);
 }
 
+/* What is given back is over, and as good as accepted for whether the rest is asked for. */
+static void what_waits_behind_changes_given_back_follows_at_once(void **state)
+{
+	struct scene *s = *state;
+
+	make_tasks(s, 5);
+	begin(s, 0);
+	assert_true(build(s) == 5 && too_large(s));
+	assert_int_equal(build(s), 2);
+	for (size_t i = 0; i < s->f.request.change_count; i++)
+		fake_return(&s->f, s->f.request.changes[i].n, ++s->seq);
+	assert_int_equal(take(s), ST_OK);
+	assert_true(s->sums.again);
+	begin(s, 0);
+	assert_int_equal(build(s), 2);
+	assert_true(accepted(s));
+	begin(s, 0);
+	assert_int_equal(build(s), 1);
+	assert_false(accepted(s));
+	assert_int_equal(s->sums.pending, 0);
+}
+
 static void another_failure_is_not_tried_again_with_less(void **state)
 {
 	struct scene *s = *state;
@@ -423,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_too_large_for_something_on_the_way_goes_in_halves_and_in_the_end_it_is_said),
 		TEST(a_bound_found_on_the_way_holds_until_everything_is_sent),
+		TEST(what_waits_behind_changes_given_back_follows_at_once),
 		TEST(another_failure_is_not_tried_again_with_less),
 		TEST(a_request_made_anew_on_another_connection_counts_once_and_has_a_number_of_its_own),
 		TEST(without_a_connection_nothing_is_counted_not_even_what_an_earlier_one_sent),

@@ -19,6 +19,8 @@ static const struct field_row ROWS[] = {
 	{ .num = 1, .field = "title", .since = 1, .fhir = "", .label = "Title", .required = true, .max = 20 },
 	{ .num = 2, .field = "notes", .since = 1, .fhir = "", .label = "Notes" },
 	{ .num = 3, .field = "checked", .writer = WRITER_CENTRE, .since = 1, .fhir = "", .label = "Checked" },
+	{ .num = 4, .field = "dose", .since = 1, .fhir = "", .label = "Dose", .group = "record", .rule = RULE_GUARDED },
+	{ .num = 5, .field = "unit", .since = 1, .fhir = "", .label = "Unit", .group = "record", .rule = RULE_GUARDED },
 	{ .num = 2, .kind = "worker", .writer = WRITER_CENTRE, .since = 1, .fhir = "", .label = "Worker" },
 	{ .num = 1, .field = "name", .writer = WRITER_CENTRE, .since = 1, .fhir = "", .label = "Name" },
 };
@@ -55,7 +57,7 @@ static struct replica *replica_new(void)
 
 	assert_non_null(r);
 	assert_int_equal(replica_open(r, "/save", &schema, &ENV, true, &why), ST_OK);
-	must(r, "BEGIN; INSERT INTO ds_applying VALUES(1); INSERT INTO task VALUES('" T1 "','" P "','A','Old',NULL,1);"
+	must(r, "BEGIN; INSERT INTO ds_applying VALUES(1); INSERT INTO task VALUES('" T1 "','" P "','A','Old',NULL,NULL,NULL,1);"
 		"INSERT INTO ds_version VALUES(1,'" T1 "',-1,10); UPDATE ds_state SET edit=1; DELETE FROM ds_applying; COMMIT");
 	return r;
 }
@@ -220,6 +222,35 @@ static void a_page_that_showed_what_a_stale_page_overwrote_keeps_its_own_base(vo
 	must(r, "INSERT INTO ds_sent SELECT 7,kind,id,grp,edit_first,edit_last,base_seq,base_n,0 FROM ds_dirty; DELETE FROM ds_dirty");
 	(void)save_title(r, 2, "fresh");
 	assert_string_equal(base(r), "1 s20 null");
+	replica_free(r);
+}
+
+static void save_field(struct replica *r, int64_t shown, size_t field, const char *text)
+{
+	struct id id = task_id();
+	struct row row = { 0 };
+	struct failure why;
+	int64_t version;
+
+	row.values[field] = value_string(text);
+	assert_int_equal(save_fields(r, task(), &id, shown, &row, UINT64_C(1) << field, &version, &why), ST_OK);
+}
+
+/* Two pages of one group: what the older one saved and is under way goes up with what the newer one saves. */
+static void what_an_older_page_saved_in_the_same_group_keeps_the_older_base(void **state)
+{
+	struct replica *r = replica_new();
+
+	(void)state;
+	must(r, "BEGIN; INSERT INTO ds_applying VALUES(1); UPDATE ds_state SET edit=2;"
+		"INSERT INTO ds_past VALUES(1,'" T1 "',4,2,10,NULL); UPDATE task SET dose='10',unit='ml',version=2;"
+		"INSERT INTO ds_version VALUES(1,'" T1 "',4,20); DELETE FROM ds_applying; COMMIT");
+	save_field(r, 1, 4, "mg");
+	assert_string_equal(base(r), "4 s10 null");
+	must(r, "INSERT INTO ds_sent SELECT 7,kind,id,grp,edit_first,edit_last,base_seq,base_n,0 FROM ds_dirty; DELETE FROM ds_dirty");
+	save_field(r, 2, 3, "5");
+	assert_string_equal(base(r), "4 s10 null");
+	assert_string_equal(ask(r, "SELECT dose||unit FROM task"), "5mg");
 	replica_free(r);
 }
 
@@ -537,6 +568,7 @@ int main(void)
 		cmocka_unit_test(a_group_that_an_old_page_saves_unchanged_keeps_its_base),
 		cmocka_unit_test(the_older_of_two_pages_bases_stays),
 		cmocka_unit_test(a_page_that_showed_what_a_stale_page_overwrote_keeps_its_own_base),
+		cmocka_unit_test(what_an_older_page_saved_in_the_same_group_keeps_the_older_base),
 		cmocka_unit_test(a_save_returns_a_version_whose_base_becomes_the_number_that_took_it),
 		cmocka_unit_test(what_a_tablet_may_not_write_is_refused_in_words),
 		cmocka_unit_test(a_record_is_created_changed_and_deleted),

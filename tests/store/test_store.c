@@ -242,13 +242,20 @@ static struct group_meta random_meta(struct fixture *f)
 	if (meta.at.hi_ms < meta.at.lo_ms)
 		meta.at.hi_ms = meta.at.lo_ms;
 	meta.device = (uint32_t)next_random(f);
+	meta.outdated = meta.at.hi_ms < INT64_MAX && next_random(f) % 2;
+	if (meta.outdated) {
+		meta.later.lo_ms = next_random(f) % 2 ? meta.at.hi_ms + 1 : INT64_MAX;
+		meta.later.hi_ms = next_random(f) % 2 ? meta.later.lo_ms : INT64_MAX;
+		meta.later_device = (uint32_t)next_random(f);
+	}
 	return meta;
 }
 
 static bool meta_equal(const struct group_meta *a, const struct group_meta *b)
 {
 	return a->seq == b->seq && a->at.lo_ms == b->at.lo_ms && a->at.hi_ms == b->at.hi_ms &&
-	       a->device == b->device && a->decided == b->decided;
+	       a->device == b->device && a->decided == b->decided && a->outdated == b->outdated &&
+	       a->later.lo_ms == b->later.lo_ms && a->later.hi_ms == b->later.hi_ms && a->later_device == b->later_device;
 }
 
 static struct record random_record(struct fixture *f, const struct kind *kind)
@@ -308,7 +315,9 @@ static void bytes_that_are_no_blob_of_groups_are_refused(void **state)
 		{ "\x01\x09\x02\x00\x00\x00\x00", 7 },  /* no such group */
 		{ "\x01\x01\x00\x00\x00\x00\x00", 7 },  /* sequence 0 */
 		{ "\x01\x01\x01\x00\x00\x00\x00", 7 },  /* sequence -1 */
-		{ "\x01\x01\x02\x00\x00\x00\x02", 7 },  /* a flag that nobody knows */
+		{ "\x01\x01\x02\x00\x00\x00\x04", 7 },  /* a flag that nobody knows */
+		{ "\x01\x01\x02\x00\x00\x00\x02", 7 },  /* no later edit, though the flag says so */
+		{ "\x01\x01\x02\x00\x00\x00\x02\x00\x00\x00", 10 }, /* one that is not later */
 		{ "\x02\x01\x02\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00", 13 }, /* one group twice */
 		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10 },             /* very many */
 		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x03", 10 },             /* more than 64 bits */

@@ -86,6 +86,26 @@ static void fill_people(struct scene *s)
 	agency_commit(a);
 }
 
+/* Two write the same, the second definitely later: the last change of the record, and it sets nothing. */
+static void say_again(struct scene *s, const struct id *visit)
+{
+	const uint64_t seq = s->a.chain.seq;
+	const struct kind *kind = agency_kind(&s->a, "visit");
+	const struct record *record;
+	struct change *change;
+
+	edit(s, s->tablet_anna, (const char *[]){ "visit", "purpose", "purpose" }, visit, "Wound care", seq);
+	agency_commit(&s->a);
+	change = agency_change(&s->a, "visit", visit, NULL);
+	agency_group(&s->a, change, "purpose", agency_seq(seq));
+	change->groups[0].evidence.heard_ms = s->a.now_ms + 1;
+	take(s, s->tablet_ben, change);
+	agency_commit(&s->a);
+	record = agency_record(&s->a, "visit", visit);
+	assert_int_equal(record->seq, s->a.outcome.seq);
+	assert_int_equal(record->groups[kind_group(kind, "purpose", 7)].seq, s->a.outcome.seq - 1);
+}
+
 /* Edits of each rule, accepted, merged, superseded and in conflict; a deletion, and one that an edit takes back. */
 static void fill_work(struct scene *s)
 {
@@ -113,6 +133,7 @@ static void fill_work(struct scene *s)
 	     seq);
 	edit(s, s->tablet_ben, (const char *[]){ "patient", "phone", "phone" }, &s->patient, "0123", seq);
 	agency_commit(a);
+	say_again(s, &visit);
 	gone = create(s, s->tablet_anna, "task", &s->patient, "title", "Order bandages");
 	change = agency_change(a, "task", &gone, NULL);
 	change->deletes = true;

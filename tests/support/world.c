@@ -7,6 +7,7 @@
 
 #include "daemon/store_sqlite.h"
 #include "proto/limits.h"
+#include "tests/support/ask.h"
 #include "tests/support/joining.h"
 
 #define MUST(call) must((call), __LINE__)
@@ -482,31 +483,19 @@ int world_sql(struct world_tablet *t, const char *format, ...)
 	int rc;
 
 	va_start(args, format);
-	sql = sqlite3_vmprintf(format, args);
+	sql = ask_text(format, args);
 	va_end(args);
-	assert(sql != NULL);
 	rc = sqlite3_exec(t->replica.db.handle, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
 	return rc;
 }
 
-static int first_text(void *ctx, int count, char **values, char **names)
-{
-	struct buf *buf = ctx;
-
-	(void)names;
-	if (count > 0 && buf->len == 0 && values[0] != NULL)
-		buf_add_str(buf, values[0]);
-	return 0;
-}
-
 static void query(struct world_tablet *t, struct buf *buf, const char *format, va_list args)
 {
-	char *sql = sqlite3_vmprintf(format, args);
+	char *sql = ask_text(format, args);
 
-	assert(sql != NULL);
 	buf_init(buf, LIMIT_INFLATED_MAX);
-	if (sqlite3_exec(t->replica.db.handle, sql, first_text, buf, NULL) != SQLITE_OK) {
+	if (ask_first(t->replica.db.handle, sql, buf) != SQLITE_OK) {
 		fprintf(stderr, "world.c: %s: %s\n", sql, sqlite3_errmsg(t->replica.db.handle));
 		abort();
 	}

@@ -219,6 +219,47 @@ static enum status find_signature(void *ctx, const struct history *row)
 	return ST_OK;
 }
 
+static bool holds(const void *data, size_t len, const char *piece, size_t piece_len)
+{
+	return len >= piece_len && memmem(data, len, piece, piece_len) != NULL;
+}
+
+/* The length of the first piece of a text: no longer than a sentence, without what blanks and LFs follow it. */
+static size_t piece_at(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && text[i] != '\n') {
+		const bool stops = strchr(".!?", text[i]) != NULL;
+
+		i++;
+		if (stops && i < len && text[i] == ' ')
+			break;
+	}
+	return i;
+}
+
+/* Each sentence stands in what was signed or in an addendum; and some of it in an addendum, for something was said. */
+static bool is_kept(const struct sealed *s, const struct value *said, const struct value *stands)
+{
+	bool added = false;
+
+	for (size_t at = 0, len; at < said->len; at += len) {
+		len = piece_at(said->text + at, said->len - at);
+		if (len == 0) {
+			len = 1;
+			continue;
+		}
+		if (holds(s->addenda.data, s->addenda.len, said->text + at, len))
+			added = true;
+		else if (stands->tag != VALUE_TEXT || !holds(stands->text, stands->len, said->text + at, len))
+			return false;
+		while (at + len < said->len && said->text[at + len] == ' ')
+			len++;
+	}
+	return added;
+}
+
 /* Words that came after the signature stand in the note or beside it. */
 static enum status find_words(void *ctx, const struct history *row)
 {
@@ -232,7 +273,7 @@ static enum status find_words(void *ctx, const struct history *row)
 		if (kind->groups[kind->fields[f].group].rule != RULE_TEXT || (change->mask >> f & 1) == 0 ||
 		    value->tag != VALUE_TEXT || value_equal(value, &s->note->row.values[f]))
 			continue;
-		if (s->addenda.len == 0 || memmem(s->addenda.data, s->addenda.len, value->text, value->len) == NULL)
+		if (!is_kept(s, value, &s->note->row.values[f]))
 			wrong(s->h, "what change %lld said late of a signed note is in no addendum", (long long)row->n);
 	}
 	return ST_OK;
