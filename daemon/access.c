@@ -160,6 +160,7 @@ static enum status set_tablet(struct centre_act *act, struct device *device, enu
 
 	if (st != ST_OK)
 		return st;
+	env_crash_point(act->centre->env, "B18 revoke");
 	device->revoked = what == ACCESS_WITHDRAWN;
 	device->health.version = device->version;
 	return store->ops->device_put(store, device);

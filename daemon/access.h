@@ -1,8 +1,10 @@
 /* access.h - who may still sync: tablets withdrawn from use, accounts that are disabled (DESIGN.md section 6). Store ring.
  *
- * From the moment that a withdrawal is committed nothing goes down to the tablet but what became of its own changes
- * and NOTICE_WITHDRAWN; its own changes still come in, each as held (HELD_WITHDRAWN), so that nothing typed is lost: a
- * supervisor takes them in or gives them back. batch.c and intake.c keep to that; this file only says who it is.
+ * From the moment that a withdrawal is committed nothing goes down to the tablet but NOTICE_WITHDRAWN and that its own
+ * changes were received; these still come in, each as held (HELD_WITHDRAWN), so that nothing typed is lost: a supervisor
+ * takes them in or gives them back, also after the tablet is in use again, for that it is so says nothing about who wrote
+ * on it meanwhile. An answer that was made before is kept back where it has not been handed to the connection.
+ * intake.c, batch.c and centre.c keep to that; this file only says who it is.
  *
  * Each withdrawal, and each that is undone, is an event: a row of history of the centre itself (device 0, under its
  * next number), covered by the chain like any change, with the person who acted as its author. Its kind is

@@ -92,6 +92,7 @@ static enum status admit(struct turn *t)
 		return st == ST_NOT_FOUND ? ST_FORGED : st;
 	if (t->device.revoked)
 		notice(t, NOTICE_WITHDRAWN); /* perhaps since it was prepared */
+	t->r->withdrawn = t->device.revoked;
 	env_crash_point(t->batch->centre->env, "B06 authorized");
 	envelope_request_digest(&digest, r->bytes, r->len);
 	r->receipt = (struct receipt){ .device = r->head.device, .counter = r->head.counter, .request = digest };
@@ -112,9 +113,29 @@ static enum status admit(struct turn *t)
 
 /* --- what it brings --------------------------------------------------------------- */
 
-/* The outcome's groups live in the scratch arena: keep them for the answer. */
-static enum status keep_outcome(struct turn *t, const struct outcome *outcome, const struct taken *taken)
+/* Does the outcome say that all stands as it was sent? */
+static bool stands_as_sent(const struct outcome *outcome)
 {
+	bool stands = outcome->result == OUTCOME_ACCEPTED || outcome->result == OUTCOME_JUDGED;
+
+	for (size_t i = 0; i < outcome->group_count; i++)
+		stands = stands && outcome->groups[i].verdict == GROUP_ACCEPTED;
+	return stands;
+}
+
+/* A withdrawn tablet is not told what stands instead of its own: until it is in use again it hears only that the change was
+ * received, as one that is held, and asks after it. */
+static struct outcome told_outcome(const struct turn *t, const struct outcome *outcome)
+{
+	if (!t->device.revoked || outcome->result == OUTCOME_HELD || stands_as_sent(outcome))
+		return *outcome;
+	return (struct outcome){ .n = outcome->n, .seq = outcome->seq, .result = OUTCOME_HELD, .reason = HELD_WITHDRAWN };
+}
+
+/* The outcome's groups live in the scratch arena: keep them for the answer. */
+static enum status keep_outcome(struct turn *t, const struct outcome *judged, const struct taken *taken)
+{
+	const struct outcome told = told_outcome(t, judged), *outcome = &told;
 	struct outcome *kept = &t->outcomes[t->outcome_count];
 
 	*kept = *outcome;
@@ -127,7 +148,7 @@ static enum status keep_outcome(struct turn *t, const struct outcome *outcome, c
 		memcpy(groups, outcome->groups, size);
 		kept->groups = groups;
 	}
-	t->outcome_items += 5 + 2 * outcome->group_count;
+	t->outcome_items += 6 + 2 * outcome->group_count;
 	t->outcome_count++;
 	t->taken[t->taken_count++] = *taken;
 	return ST_OK;

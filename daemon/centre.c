@@ -161,6 +161,26 @@ void centre_prepare(struct centre *centre, struct centre_request *request)
 		(void)centre_trouble(&request->why, request->status);
 }
 
+bool centre_may_leave(struct centre *centre, struct centre_request *request)
+{
+	struct device device = { 0 };
+	enum status st = ST_OK;
+
+	if (request->status != ST_OK)
+		return false;
+	if (!request->withdrawn)
+		st = read_device(centre, request->head.device, &device);
+	if (st == ST_OK && !device.revoked)
+		return true;
+	buf_reset(&request->answer);
+	if (st == ST_OK)
+		request->status = failure_set(&request->why, ST_LATER, "This tablet was withdrawn from use while it was answered.",
+					      "Everything you wrote is saved on the tablet.", "Try again.");
+	else
+		request->status = centre_trouble(&request->why, st);
+	return false;
+}
+
 void centre_request_close(struct centre_request *request)
 {
 	if (request == NULL)

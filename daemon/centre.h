@@ -61,6 +61,7 @@ struct centre_request {
 	struct request request;
 	struct receipt receipt;
 	struct buf reply; /* the answer's message until it is signed */
+	bool withdrawn;   /* it is answered as a withdrawn tablet's */
 };
 
 /* Everything that needs no transaction: peek, look the device's key up (a short read),
@@ -89,8 +90,15 @@ enum status centre_trouble(struct failure *why, enum status st);
  * that is ahead of this centre gives none either, stays as it is and is logged. A tablet
  * that is withdrawn as this transaction finds it (access.h) gets neither news nor records
  * (NOTICE_WITHDRAWN), whatever it brings is held, and of a brief it is told to send whole:
- * to rebuild one could tell what stands. */
+ * to rebuild one could tell what stands. What does not stand as it was sent it is told as held, as
+ * long as what stands can't go down. */
 void centre_batch(struct centre *centre, struct centre_request *const *requests, size_t count);
+
+/* The last thing before an answered request's bytes are handed to its connection: false where the tablet was withdrawn since
+ * the batch, or that can't be read; the answer is empty then and status says what goes instead. ST_LATER: it is asked
+ * to come again, and is then answered as withdrawn. A short read, between transactions, by any thread with a centre of its own.
+ * What was handed over before the withdrawal was committed may still be on the way. */
+bool centre_may_leave(struct centre *centre, struct centre_request *request) MUST_CHECK;
 
 /* --- a command's own work: begin, act through `in`, end --------------------- */
 struct centre_act {

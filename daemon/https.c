@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <gnutls/gnutls.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -224,8 +225,30 @@ static enum MHD_Result start_enrol(struct exchange *x)
 	return hand_over(x, NULL, enrol_work);
 }
 
+/* Asked of the store as it is now: false where the answer may not leave, or must not have left. */
+static bool may_leave(struct exchange *x)
+{
+	struct centre *reader = reader_take(x->https);
+	const bool may = centre_may_leave(reader, &x->request);
+
+	reader_give(x->https, reader);
+	return may;
+}
+
+/* What was on its way when the tablet was withdrawn may have come through: whoever reads the log is told. */
+static void tell_overtaken(struct exchange *x)
+{
+	const size_t len = x->request.answer.len;
+
+	if (len > 0 && !may_leave(x) && x->request.status == ST_LATER)
+		env_log(x->https->options.env, LOG_WARNING, "https", "answer-overtaken", "device=%" PRIu32 " bytes=%zu",
+			x->request.head.device, len);
+}
+
 static enum MHD_Result finish(struct exchange *x)
 {
+	if (x->route == ROUTE_SYNC)
+		(void)may_leave(x);
 	lighten(x);
 	gate_answer_goes(&x->https->gate, x->connection, x->request.answer.len);
 	if (x->route == ROUTE_ENROL)
@@ -349,6 +372,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **state, enum
 	if (x == NULL)
 		return;
 	(void)charge(x, 0);
+	tell_overtaken(x);
 	if (x->handed_over) {
 		pthread_mutex_lock(&h->lock);
 		h->under_way--;

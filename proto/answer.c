@@ -21,6 +21,7 @@ enum key {
 	KEY_NOTICES,
 	KEY_SEND_FROM,
 	KEY_WATERMARK,
+	KEY_WITHDRAWN,
 	KEY_COUNT
 };
 
@@ -82,7 +83,7 @@ static void write_outcome(msgpack_packer *packer, const struct outcome *outcome,
 	msgpack_pack_uint64(packer, outcome->n);
 	msgpack_pack_uint8(packer, (uint8_t)outcome->result);
 	write_seq(packer, outcome->seq, base_seq);
-	/* Tablets that know of no withdrawal know no such reason: it goes as the one they have, beside a notice. */
+	/* A tablet that knows of no withdrawal knows no such reason: it is told the nearest that it has (write_withdrawn). */
 	if (held)
 		msgpack_pack_uint8(packer, outcome->reason == HELD_WITHDRAWN ? HELD_NOT_YOURS : (uint8_t)outcome->reason);
 	if (run > 1)
@@ -106,6 +107,34 @@ static void write_outcomes(msgpack_packer *packer, const struct answer *answer)
 	msgpack_pack_array(packer, runs);
 	for (size_t i = 0; i < answer->outcome_count; i += run_at(answer, i))
 		write_outcome(packer, &answer->outcomes[i], run_at(answer, i), answer->base_seq);
+}
+
+static bool is_withdrawn(const struct outcome *outcome)
+{
+	return outcome->result == OUTCOME_HELD && outcome->reason == HELD_WITHDRAWN;
+}
+
+static size_t count_withdrawn(const struct answer *answer)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < answer->outcome_count; i++)
+		count += is_withdrawn(&answer->outcomes[i]);
+	return count;
+}
+
+/* Which of those that are said to be not-yours are withdrawn. */
+static void write_withdrawn(msgpack_packer *packer, const struct answer *answer)
+{
+	const size_t count = count_withdrawn(answer);
+
+	if (count == 0)
+		return;
+	msgpack_pack_uint8(packer, KEY_WITHDRAWN);
+	msgpack_pack_array(packer, count);
+	for (size_t i = 0; i < answer->outcome_count; i++)
+		if (is_withdrawn(&answer->outcomes[i]))
+			msgpack_pack_uint64(packer, answer->outcomes[i].n);
 }
 
 static void write_notices(msgpack_packer *packer, const struct answer *answer)
@@ -135,6 +164,7 @@ static size_t answer_keys(const struct answer *answer, size_t record_count)
 	count += answer->notice_count != 0;
 	count += answer->send_from != 0;
 	count += answer->watermark_seq != 0;
+	count += count_withdrawn(answer) != 0;
 	return count;
 }
 
@@ -183,6 +213,7 @@ enum status answer_encode(struct buf *out, const struct answer *answer, const st
 	write_notices(&packer, answer);
 	write_uint(&packer, KEY_SEND_FROM, answer->send_from);
 	write_uint(&packer, KEY_WATERMARK, answer->watermark_seq);
+	write_withdrawn(&packer, answer);
 	if (out->len - before > LIMIT_INFLATED_MAX)
 		st = ST_LIMIT;
 	/* What a tablet would refuse must not leave: too many objects above all. */
@@ -415,16 +446,27 @@ static enum status read_head(const msgpack_object *const *slots, struct answer *
 	return ST_OK;
 }
 
-/* To a withdrawn tablet "not yours" says that alone (write_outcome). outcomes: those of the answer. */
-static void name_withdrawn(const struct answer *answer, struct outcome *outcomes)
+/* In the order of the outcomes: each that is named must be there, and said to be not-yours. outcomes: those of the answer. */
+static enum status read_withdrawn(const msgpack_object *object, const struct answer *answer, struct outcome *outcomes)
 {
-	bool withdrawn = false;
+	const msgpack_object *items;
+	size_t count, at = 0;
+	uint64_t n;
 
-	for (size_t i = 0; i < answer->notice_count; i++)
-		withdrawn = withdrawn || answer->notices[i] == NOTICE_WITHDRAWN;
-	for (size_t i = 0; withdrawn && i < answer->outcome_count; i++)
-		if (outcomes[i].reason == HELD_NOT_YOURS)
-			outcomes[i].reason = HELD_WITHDRAWN;
+	if (!object)
+		return ST_OK;
+	if (!pack_get_array(object, &count, &items))
+		return ST_PROTOCOL;
+	for (size_t i = 0; i < count; i++) {
+		if (!pack_get_uint(&items[i], PACK_NUMBER_MAX, &n))
+			return ST_PROTOCOL;
+		while (at < answer->outcome_count && (outcomes[at].n != n || outcomes[at].reason != HELD_NOT_YOURS))
+			at++;
+		if (at == answer->outcome_count)
+			return ST_PROTOCOL;
+		outcomes[at++].reason = HELD_WITHDRAWN;
+	}
+	return ST_OK;
 }
 
 static enum status read_root(const msgpack_object *const *slots, struct arena *arena, struct answer *answer)
@@ -443,7 +485,7 @@ static enum status read_root(const msgpack_object *const *slots, struct arena *a
 	if (st == ST_OK)
 		st = read_notices(slots[KEY_NOTICES], answer);
 	if (st == ST_OK)
-		name_withdrawn(answer, outcomes);
+		st = read_withdrawn(slots[KEY_WITHDRAWN], answer, outcomes);
 	return st;
 }
 

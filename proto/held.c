@@ -26,7 +26,7 @@ static const struct words reasons[HELD_REASON_COUNT] = {
 	{ "unreadable", "The centre could not read the change.",
 	  "Tell whoever looks after Doorstep at your agency; the centre has kept the change as it came." },
 	{ "closed", "The record had been closed.", "Mark it as entered in error and write it anew." },
-	{ "withdrawn", "The tablet had been withdrawn from use when the change came.",
+	{ "withdrawn", "The tablet had been withdrawn from use.",
 	  "Ask a supervisor: they can accept the change or give it back." },
 };
 

@@ -101,7 +101,7 @@ enum held_reason {
 	HELD_RIGHTS,     /* only the centre writes this */
 	HELD_UNREADABLE, /* the bytes are no change */
 	HELD_CLOSED,     /* it would alter what stays of a closed record */
-	HELD_WITHDRAWN,  /* its tablet had been withdrawn: travels as not-yours, with NOTICE_WITHDRAWN */
+	HELD_WITHDRAWN,  /* its tablet had been withdrawn: travels as not-yours, and in the answer's key 12 */
 	HELD_REASON_COUNT
 };
 

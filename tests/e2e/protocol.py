@@ -99,7 +99,7 @@ VERDICTS = {0: "accepted", 1: "merged", 2: "superseded"}
 REASONS = {1: "not-yours", 2: "waits", 3: "exists", 4: "unknown", 5: "invalid", 6: "number", 7: "rights",
            8: "unreadable", 9: "closed"}
 NOTICES = {1: "numbers-missing", 2: "cursor-refused", 3: "counter-used", 4: "schema-unknown",
-           5: "send-whole"}
+           5: "send-whole", 6: "withdrawn"}
 STEADINESS = {0: "unknown", 1: "nothing-since", 2: "agreed"}
 RECORD_FLAGS = {1: "whole", 2: "deleted"}
 CHANGE_FLAGS = {1: "create", 2: "delete", 4: "bring-back"}
@@ -459,6 +459,7 @@ ANSWER = Answer({
     9: ("notices", Array(Word(NOTICES, strict=False))),
     10: ("send_from", NUMBER),
     11: ("backup_watermark", NUMBER),
+    12: ("withdrawn", Array(NUMBER)),
 }, skips=True)
 
 

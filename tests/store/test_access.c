@@ -221,6 +221,8 @@ static void let_in_again_it_goes_on_where_it_was_and_an_accepted_change_stands(v
 	(void)sync_once(f);
 	assert_int_equal(world_int(f->t, "SELECT count(*) FROM item WHERE title='news'"), 0);
 	assert_int_equal(act_on(f, access_allow, f->t->device), ST_OK);
+	world_sync(f->t);
+	assert_int_equal(world_int(f->t, "SELECT reason FROM ds_journal WHERE state=1"), HELD_WITHDRAWN);
 	assert_int_equal(centre_act_begin(&act, &f->w.centre), ST_OK);
 	assert_int_equal(intake_answer_held(&act.in, &supervisor, seq, true, &why), ST_OK);
 	assert_int_equal(centre_act_commit(&act), ST_OK);
@@ -232,6 +234,90 @@ static void let_in_again_it_goes_on_where_it_was_and_an_accepted_change_stands(v
 	write_item(f, "later");
 	assert_int_equal(sync_once(f).applied.accepted, 1);
 	assert_int_equal(findings(f), 0);
+}
+
+/* What it sent as a brief it is asked to send whole. */
+static void sync_until_held(struct fixture *f)
+{
+	for (int i = 0; i < 2 && world_int(f->t, "SELECT count(*) FROM ds_journal WHERE state=1") == 0; i++)
+		(void)sync_once(f);
+	assert_int_equal(world_int(f->t, "SELECT count(*) FROM ds_journal WHERE state=1"), 1);
+}
+
+static void a_change_given_back_meanwhile_shows_what_stands_once_the_tablet_is_let_in(void **state)
+{
+	struct fixture *f = *state;
+	const struct id supervisor = { { 9 } };
+	struct centre_act act;
+	struct failure why = { 0 };
+	uint64_t seq;
+	char text[ID_TEXT_SIZE];
+
+	id_format(&f->patient, text);
+	withdraw(f);
+	assert_int_equal(world_sql(f->t, "UPDATE patient SET name='Ada B' WHERE id='%s'", text), SQLITE_OK);
+	sync_until_held(f);
+	seq = world_seq(&f->w);
+	assert_int_equal(centre_act_begin(&act, &f->w.centre), ST_OK);
+	assert_int_equal(intake_answer_held(&act.in, &supervisor, seq, false, &why), ST_OK);
+	assert_int_equal(centre_act_commit(&act), ST_OK);
+	(void)sync_once(f);
+	assert_int_equal(world_int(f->t, "SELECT count(*) FROM ds_journal WHERE state=1 AND reason=%d", HELD_WITHDRAWN), 1);
+	assert_int_equal(world_int(f->t, "SELECT count(*) FROM patient WHERE name='Ada B'"), 1);
+	assert_int_equal(act_on(f, access_allow, f->t->device), ST_OK);
+	assert_int_equal(sync_once(f).applied.returned, 1);
+	assert_int_equal(world_int(f->t, "SELECT count(*) FROM patient WHERE name='Ada'"), 1);
+}
+
+/* Both edit the dose from the same base, the other one first; the answer is lost, and the tablet withdrawn. */
+static void what_stands_instead_is_told_once_the_tablet_is_let_in(void **state)
+{
+	struct fixture *f = *state;
+	const struct id item = world_create(&f->w, "item", &f->patient, "title", "pill", NULL);
+	char text[ID_TEXT_SIZE];
+	struct buf lost;
+
+	id_format(&item, text);
+	world_sync(f->t);
+	world_sync(&f->w.tablets[1]);
+	assert_int_equal(world_sql(&f->w.tablets[1], "UPDATE item SET dose='2' WHERE id='%s'", text), SQLITE_OK);
+	world_sync(&f->w.tablets[1]);
+	assert_int_equal(world_sql(f->t, "UPDATE item SET dose='3' WHERE id='%s'", text), SQLITE_OK);
+	(void)world_build(f->t);
+	buf_init(&lost, LIMIT_BODY_MAX);
+	assert_int_equal(world_ask(&f->w, &f->t->request, &lost), ST_OK);
+	buf_close(&lost);
+	withdraw(f);
+	sync_until_held(f);
+	assert_int_equal(world_int(f->t, "SELECT dose FROM item WHERE id='%s'", text), 3);
+	assert_int_equal(act_on(f, access_allow, f->t->device), ST_OK);
+	assert_int_equal(sync_once(f).applied.superseded, 1);
+	assert_int_equal(world_int(f->t, "SELECT dose FROM item WHERE id='%s'", text), 2);
+	assert_int_equal(findings(f), 0);
+}
+
+static void an_answer_that_was_made_before_the_withdrawal_does_not_leave_after_it(void **state)
+{
+	struct fixture *f = *state;
+	struct centre_request r = { .received_ms = f->w.now_ms };
+	struct centre_request *const one = &r;
+
+	write_item(f, "call");
+	(void)world_build(f->t);
+	(void)world_create(&f->w, "item", &f->patient, "title", "secret", NULL);
+	r.bytes = f->t->request.data;
+	r.len = f->t->request.len;
+	buf_init(&r.answer, LIMIT_BODY_MAX);
+	centre_prepare(&f->w.centre, &r);
+	centre_batch(&f->w.centre, &one, 1);
+	assert_true(centre_may_leave(&f->w.centre, &r) && r.answer.len > 0);
+	withdraw(f);
+	assert_false(centre_may_leave(&f->w.centre, &r));
+	assert_true(r.status == ST_LATER && r.answer.len == 0 && r.why.what[0] != '\0');
+	assert_int_equal(sync_once(f).applied.accepted, 1);
+	assert_int_equal(world_int(f->t, "SELECT count(*) FROM item WHERE title='secret'"), 0);
+	buf_close(&r.answer);
+	centre_request_close(&r);
 }
 
 static void a_patient_made_on_a_withdrawn_tablet_is_held_and_nobodys_until_it_is_accepted(void **state)
@@ -368,6 +454,9 @@ int main(void)
 		TEST(one_withdrawn_while_its_request_is_under_way_gets_no_news_either),
 		TEST(the_tablet_shows_that_what_it_sent_was_received_and_waits),
 		TEST(let_in_again_it_goes_on_where_it_was_and_an_accepted_change_stands),
+		TEST(a_change_given_back_meanwhile_shows_what_stands_once_the_tablet_is_let_in),
+		TEST(what_stands_instead_is_told_once_the_tablet_is_let_in),
+		TEST(an_answer_that_was_made_before_the_withdrawal_does_not_leave_after_it),
 		TEST(a_patient_made_on_a_withdrawn_tablet_is_held_and_nobodys_until_it_is_accepted),
 		TEST(a_brief_of_a_withdrawn_tablet_is_not_made_whole_and_comes_again_whole),
 		TEST(what_is_so_already_is_refused_and_leaves_nothing),

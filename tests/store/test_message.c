@@ -403,7 +403,7 @@ static void what_a_newer_centre_adds_to_an_answer_is_skipped(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(decode_answer(b, "83 00 05 0c 8101c0 cd0100 90"), ST_OK);
+	assert_int_equal(decode_answer(b, "83 00 05 0d 8101c0 cd0100 90"), ST_OK);
 	assert_true(b->answer.received_ms == 5 && b->answer.sent_ms == 5);
 	/* a notice of tomorrow between two of today */
 	assert_int_equal(decode_answer(b, "81 09 93 01 7f 02"), ST_OK);
@@ -417,7 +417,7 @@ static void what_no_centre_would_send_is_refused(void **state)
 {
 	static const char *const answers[] = {
 		"c0", "90", "81 00 ff", "81 01 ff", "81 02 a0", "81 03 01", "81 04 80", "81 05 80", "81 06 91 c400",
-		"81 09 91 00", "81 0a ff", "81 0b cfffffffffffffffff",
+		"81 09 91 00", "81 0a ff", "81 0b cfffffffffffffffff", "81 0c 80", "81 0c 91 01",
 		"81 04 91 920100", "81 04 91 93000000", "81 04 91 93010400", "81 04 91 930100ff", /* sequence below 0 */
 		"81 04 91 93010200", "81 04 91 9401020000", "81 04 91 940102000a",
 		"81 04 91 93010100", "81 04 91 9401010001", "81 04 91 9501010001 03",
@@ -570,27 +570,33 @@ static void an_answer_of_too_many_objects_does_not_leave(void **state)
 	assert_int_equal(b->buf.len, 0);
 }
 
-static enum held_reason reason_read(struct bench *b, enum held_reason reason, enum notice notice)
-{
-	const struct outcome held = { .n = 1, .seq = 1, .result = OUTCOME_HELD, .reason = reason };
-	const struct answer answer = { .outcomes = &held, .outcome_count = 1, .base_seq = 1, .notices = { notice },
-				       .notice_count = 1 };
-	struct answer back;
-
-	buf_reset(&b->buf);
-	buf_reset(&b->records);
-	assert_int_equal(answer_encode(&b->buf, &answer, &b->records, 0), ST_OK);
-	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 1, &b->arena, &back), ST_OK);
-	return back.outcomes[0].reason;
-}
-
-static void that_a_tablet_was_withdrawn_travels_as_a_reason_that_every_tablet_knows(void **state)
+static void that_a_tablet_was_withdrawn_travels_beside_a_reason_that_every_tablet_knows(void **state)
 {
 	struct bench *b = *state;
+	const struct outcome told[] = {
+		{ .n = 1, .seq = 1, .result = OUTCOME_HELD, .reason = HELD_NOT_YOURS },
+		{ .n = 2, .seq = 2, .result = OUTCOME_HELD, .reason = HELD_WITHDRAWN },
+		{ .n = 3, .seq = 3, .result = OUTCOME_ACCEPTED },
+		{ .n = 4, .seq = 4, .result = OUTCOME_HELD, .reason = HELD_WITHDRAWN },
+		{ .n = 5, .seq = 5, .result = OUTCOME_HELD, .reason = HELD_INVALID },
+	};
+	const struct answer answer = { .outcomes = told, .outcome_count = 5, .base_seq = 5 };
+	/* The last two bytes are the numbers 2 and 4 of key 12. */
+	static const uint8_t key[] = { 12, 0x92, 2, 4 };
+	struct answer back;
+	uint8_t *bytes = NULL;
 
-	assert_int_equal(reason_read(b, HELD_WITHDRAWN, NOTICE_WITHDRAWN), HELD_WITHDRAWN);
-	assert_int_equal(reason_read(b, HELD_WITHDRAWN, NOTICE_VERSION), HELD_NOT_YOURS);
-	assert_int_equal(reason_read(b, HELD_INVALID, NOTICE_WITHDRAWN), HELD_INVALID);
+	assert_int_equal(answer_encode(&b->buf, &answer, &b->records, 0), ST_OK);
+	bytes = (uint8_t *)b->buf.data + b->buf.len - sizeof key;
+	assert_memory_equal(bytes, key, sizeof key);
+	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 5, &b->arena, &back), ST_OK);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(back.outcomes[i].reason, told[i].reason);
+	bytes[3] = 3; /* which was accepted */
+	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 5, &b->arena, &back), ST_PROTOCOL);
+	bytes[0] = 13; /* as one reads it who does not know the key */
+	assert_int_equal(answer_decode(b->buf.data, b->buf.len, 5, &b->arena, &back), ST_OK);
+	assert_int_equal(back.outcomes[1].reason, HELD_NOT_YOURS);
 }
 
 static void every_reason_to_hold_says_what_it_means_and_what_to_do(void **state)
@@ -627,7 +633,7 @@ int main(void)
 		TEST(a_run_is_no_longer_than_outcomes_may_be),
 		TEST(an_answer_of_too_many_objects_does_not_leave),
 		TEST(every_reason_to_hold_says_what_it_means_and_what_to_do),
-		TEST(that_a_tablet_was_withdrawn_travels_as_a_reason_that_every_tablet_knows),
+		TEST(that_a_tablet_was_withdrawn_travels_beside_a_reason_that_every_tablet_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

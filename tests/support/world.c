@@ -550,9 +550,9 @@ enum status world_ask(struct world *w, const struct buf *request, struct buf *an
 	buf_init(&r.answer, LIMIT_BODY_MAX);
 	centre_prepare(&w->centre, &r);
 	centre_batch(&w->centre, &one, 1);
-	st = r.status;
-	if (st == ST_OK)
+	if (centre_may_leave(&w->centre, &r))
 		buf_add(answer, r.answer.data, r.answer.len);
+	st = r.status;
 	centre_request_close(&r);
 	buf_close(&r.answer);
 	return st;
