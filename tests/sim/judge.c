@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/access.h"
 #include "daemon/chain.h"
 
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
@@ -270,7 +271,7 @@ static void keep_row(struct judge *j, const struct history *row)
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,
-		.digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
+		.reason = row->reason, .digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
 	};
 	if (row->of_seq != 0)
 		answer_row(j, row);
@@ -294,6 +295,62 @@ static void keep_place(struct judge *j, const struct judged *it)
 		j->turn++;
 }
 
+/* A tablet is withdrawn, or let in; an account's own event says nothing of its tablets. */
+static void take_access(struct judge *j, const struct judged *it)
+{
+	struct access_event event;
+	struct judge_tablet *t;
+	unsigned tablet;
+
+	if (access_decode(it->row, &j->arena, &event) != ST_OK || !id_equal(&event.worker, &it->row->id)) {
+		judge_wrong(j, it, "I4", "who may sync can't be read");
+		return;
+	}
+	if (event.device == 0) {
+		if (event.what == ACCESS_WITHDRAWN)
+			sim_met(j->sim, MET_DISABLED);
+		return;
+	}
+	tablet = judge_tablet_of(j, event.device);
+	t = tablet != UINT_MAX ? &j->tablets[tablet] : NULL;
+	if (t == NULL || !id_equal(&event.worker, &sim_tablet(j->sim, tablet)->worker) ||
+	    t->withdrawn == (event.what == ACCESS_WITHDRAWN)) {
+		judge_wrong(j, it, "I4", "it withdraws or lets in a tablet that is so already, or another's");
+		return;
+	}
+	t->withdrawn = event.what == ACCESS_WITHDRAWN;
+	sim_met(j->sim, t->withdrawn ? MET_WITHDRAWN : MET_ALLOWED);
+	sim_tell(j->sim, &sim_tablet(j->sim, tablet)->node, t->withdrawn ? "is withdrawn" : "is let in again");
+}
+
+/* I15: what a withdrawn tablet brings is held, and for that alone; nothing else is. */
+static void check_access(struct judge *j, const struct judged *it)
+{
+	const bool held = it->row->result == OUTCOME_HELD && it->row->reason == HELD_WITHDRAWN;
+
+	if (it->tablet == 0 || it->row->of_seq != 0 || it->row->reason == HELD_NUMBER)
+		return;
+	if (held != j->tablets[it->tablet].withdrawn)
+		judge_wrong(j, it, "I15", held ? "held, as if its tablet had been withdrawn" : "its tablet is withdrawn, and it is not held for that");
+}
+
+bool judge_is_withdrawn(const struct sim *sim, unsigned tablet)
+{
+	return sim->judge->tablets[tablet].withdrawn;
+}
+
+static void take_row(struct judge *j, struct judged *it)
+{
+	check_access(j, it);
+	if (access_is(it->row)) {
+		take_access(j, it);
+		return;
+	}
+	judge_model_row(j, it);
+	keep_place(j, it);
+	judge_count(j, it);
+}
+
 static enum status visit(void *ctx, const struct history *row)
 {
 	struct judge *j = ctx;
@@ -312,9 +369,7 @@ static enum status visit(void *ctx, const struct history *row)
 	check_source(j, &it);
 	if (sim_is_wrong(j->sim))
 		return ST_REFUSED;
-	judge_model_row(j, &it);
-	keep_place(j, &it);
-	judge_count(j, &it);
+	take_row(j, &it);
 	keep_row(j, row);
 	return sim_is_wrong(j->sim) ? ST_REFUSED : ST_OK;
 }

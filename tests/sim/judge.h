@@ -1,7 +1,7 @@
 /* judge.h - the centre's judge: feeds the reference model (model.h) with everything the centre takes, compares what
  * the centre made of it, and watches what it hands out.
  *
- * Checks (RELIABILITY.md section 1): I2, I3, I4, I5, I8, I10, I11, I12, I13, I14, I16, I17, I23 and the centre's side
+ * Checks (RELIABILITY.md section 1): I2, I3, I4, I5, I8, I10, I11, I12, I13, I14, I15, I16, I17, I23 and the centre's side
  * of I1, I21, I26 and I27.
  * It reads the centre's store between its transactions, when no fault strikes, and the words of ghost.h.
  */
@@ -18,12 +18,14 @@ void judge_committed(struct sim *sim);
 /* A request of that tablet that ends with its change last_n (0: it brings none) is about to be taken in a batch: from then
  * on history may end there, or where it ended before, and nowhere between (I3). */
 void judge_arrived(struct sim *sim, unsigned tablet, uint64_t last_n);
-/* An answer for that tablet is about to leave: its message as it is before sealing, made in the batch that was just committed. */
+/* An answer for that tablet is about to leave: its message as it is before sealing. All that was committed by now was read. */
 void judge_answer(struct sim *sim, unsigned tablet, const uint8_t *message, size_t len);
 /* The tablet applied an answer whose receipt says: all up to last_n was taken. The centre must never know less. */
 void judge_acknowledged(struct sim *sim, unsigned tablet, uint64_t last_n);
 /* The centre has just started: all that was acknowledged is there, no request is there by half. */
 void judge_started(struct sim *sim);
+/* Was the tablet withdrawn from use by what the centre has committed? */
+bool judge_is_withdrawn(const struct sim *sim, unsigned tablet);
 /* Everything rests: projections, every tablet against the model's caseload, history, chain, losers, signed notes. */
 void judge_end(struct sim *sim);
 

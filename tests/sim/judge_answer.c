@@ -1,4 +1,5 @@
-/* What the centre hands out: outcomes as history has them, and nothing of a patient who is not the tablet's (I10, I13, I23). */
+/* What the centre hands out: outcomes as history has them, nothing of a patient who is not the tablet's, and to a withdrawn
+ * tablet that its own was received (I10, I13, I15, I23). */
 #include <assert.h>
 #include <inttypes.h>
 
@@ -19,10 +20,50 @@ static void check_outcome(struct judge *j, unsigned tablet, const struct outcome
 	/* What a request after this one in the batch brought may have answered it. */
 	if (row->answer != 0 && (outcome->result != OUTCOME_HELD || j->rows[row->answer - 1].seq <= j->seq_before))
 		row = &j->rows[row->answer - 1];
+	if (judge_is_withdrawn(j->sim, tablet) && outcome->reason == HELD_WITHDRAWN) {
+		if (row->result != OUTCOME_HELD)
+			sim_met(j->sim, MET_WITHDRAWN_VEILED);
+		return;
+	}
 	/* Held for its number is another content that came under it: the first one keeps what it had. */
 	if (outcome->result != row->result && outcome->reason != HELD_NUMBER)
 		sim_wrong(j->sim, "I10", "tablet %u is told that its change %" PRIu64 " ended %d; history says %d", tablet, outcome->n,
 			  (int)outcome->result, (int)row->result);
+	else if (outcome->result == OUTCOME_HELD && outcome->reason != HELD_NUMBER && outcome->reason != row->reason)
+		sim_wrong(j->sim, "I10", "tablet %u is told that its change %" PRIu64 " is held as \"%s\"; history says \"%s\"", tablet,
+			  outcome->n, held_reason_name(outcome->reason), held_reason_name(row->reason));
+}
+
+static bool stands_as_sent(const struct outcome *outcome)
+{
+	bool stands = outcome->result == OUTCOME_ACCEPTED || outcome->result == OUTCOME_JUDGED;
+
+	for (size_t i = 0; i < outcome->group_count; i++)
+		stands = stands && outcome->groups[i].verdict == GROUP_ACCEPTED;
+	return stands;
+}
+
+/* I15: it hears that what it sent was received, and nothing of what anybody wrote. */
+static void check_withdrawn(struct judge *j, unsigned tablet, const struct answer *answer, const uint8_t *message, size_t len)
+{
+	bool told = false, tells = answer->record_count + answer->let_go_count + answer->filling_count + answer->complete_count +
+						   answer->cursor.len > 0 || answer->more;
+	uint32_t number;
+	unsigned slot;
+	size_t at = 0;
+
+	for (size_t i = 0; i < answer->notice_count; i++)
+		told = told || answer->notices[i] == NOTICE_WITHDRAWN;
+	if (told != judge_is_withdrawn(j->sim, tablet))
+		sim_wrong(j->sim, "I15", "tablet %u is %swithdrawn, and is answered as if it was %s", tablet, told ? "not " : "",
+			  told ? "withdrawn" : "not");
+	if (!told)
+		return;
+	for (size_t i = 0; i < answer->outcome_count; i++)
+		tells = tells || (answer->outcomes[i].result != OUTCOME_HELD && !stands_as_sent(&answer->outcomes[i]));
+	if (tells || ghost_scan(message, len, &at, &slot, &number))
+		sim_wrong(j->sim, "I15", "tablet %u is withdrawn, and is sent more than that its changes were received", tablet);
+	sim_met(j->sim, MET_WITHDRAWN_ANSWERED);
 }
 
 static void check_record(struct judge *j, unsigned tablet, const struct answer_record *record)
@@ -102,6 +143,7 @@ void judge_answer(struct sim *sim, unsigned tablet, const uint8_t *message, size
 			sim_met(sim, MET_COUNTER);
 	for (size_t i = 0; i < answer.outcome_count; i++)
 		check_outcome(j, tablet, &answer.outcomes[i]);
+	check_withdrawn(j, tablet, &answer, message, len);
 	check_patients(j, tablet, &answer);
 	check_words(j, tablet, message, len);
 }

@@ -357,6 +357,9 @@ static void count_held(struct judge *j, enum held_reason reason)
 	case HELD_CLOSED:
 		sim_met(j->sim, MET_HELD_CLOSED);
 		break;
+	case HELD_WITHDRAWN:
+		sim_met(j->sim, MET_HELD_WITHDRAWN);
+		break;
 	default:
 		break;
 	}

@@ -130,7 +130,8 @@ static enum status check_waiting(void *ctx, const struct held *held)
 	struct judged it = { .row = &row, .tablet = judge_tablet_of(j, held->device), .author = held->author,
 			     .received_ms = held->received_ms };
 
-	if (held->reason != HELD_NOT_YOURS && held->reason != HELD_WAITS && held->reason != HELD_CLOSED && held->reason != HELD_EXISTS)
+	if (held->reason != HELD_NOT_YOURS && held->reason != HELD_WAITS && held->reason != HELD_CLOSED && held->reason != HELD_EXISTS &&
+	    held->reason != HELD_WITHDRAWN)
 		return ST_OK;
 	arena_reset(&j->arena);
 	end = arena_zalloc(&j->arena, sizeof *end);
@@ -329,8 +330,8 @@ static void check_stray(struct ending *e, const char *text)
 			sim_wrong(e->j->sim, "I5", "tablet %u has %s/%s, which never reached the centre", e->tablet, e->kind->name, text);
 		return;
 	}
-	if (judge_in_scope(e->j, e->tablet, &place->patient))
-		return; /* compared already */
+	if (judge_in_scope(e->j, e->tablet, &place->patient) || judge_is_withdrawn(e->j->sim, e->tablet))
+		return; /* compared already; or nobody told it who left since */
 	id_format(&place->patient, patient);
 	if (answer_of(e, ask(e, "SELECT count(*) FROM ds_caseload WHERE patient=?1 AND state='left'", patient)) == 0 &&
 	    !is_excused(e, e->kind, text, 0))
@@ -401,13 +402,17 @@ static void check_tablet(struct ending *e)
 		sim_wrong(sim, "I21", "tablet %u does not run in the end", e->tablet);
 		return;
 	}
-	for (size_t i = 0; i < e->count && !sim_is_wrong(sim); i++)
+	/* What a withdrawn one shows is of the past. */
+	for (size_t i = 0; i < e->count && !judge_is_withdrawn(sim, e->tablet) && !sim_is_wrong(sim); i++)
 		compare_record(e, &e->records[i]);
 	for (size_t k = 0; k < sim->schema->kind_count && !sim_is_wrong(sim); k++) {
 		e->kind = &sim->schema->kinds[k];
 		check_strays(e);
 	}
-	check_patients(e);
+	if (judge_is_withdrawn(sim, e->tablet))
+		sim_met(sim, MET_WITHDRAWN_LAST);
+	else
+		check_patients(e);
 	check_journal(e);
 }
 

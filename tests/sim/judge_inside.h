@@ -23,6 +23,7 @@ struct judge_row {
 	uint64_t seq, n, of_seq;
 	uint32_t device;
 	enum outcome_result result;
+	enum held_reason reason;
 	struct digest digest, link;
 	int64_t lo_ms;    /* its moment is no earlier */
 	size_t answer; /* of a held row: 1 + index of the row that resolved it; 0 = none */
@@ -35,6 +36,7 @@ struct judge_tablet {
 	size_t *rows;          /* by n - 1: index of its first row */
 	size_t row_room;
 	bool moved;            /* in the commit that is looked at */
+	bool withdrawn;        /* from use, by the newest row */
 	/* last numbers of requests that were about to be taken, newest last: a request is taken whole or not at all */
 	uint64_t requests[JUDGE_REQUESTS_MAX];
 	size_t request_count;

@@ -148,7 +148,7 @@ static bool has_form_of_its_own(const struct change *change)
 	       strcmp(change->kind->name, "conflict") == 0 || id_is_zero(&change->id) || id_is_zero(&change->patient);
 }
 
-/* Is the reason about form or rights? Then: is it true? Such a change is told to the model as held. */
+/* Is the reason about form, rights or the tablet? Then: is it true? Such a change is told to the model as held. */
 static bool check_form(struct judge *j, const struct judged *it, bool read)
 {
 	const struct change *change = it->change;
@@ -168,13 +168,13 @@ static bool check_form(struct judge *j, const struct judged *it, bool read)
 		fits = it->read == ST_PROTOCOL;
 		break;
 	case HELD_NUMBER:
+	case HELD_WITHDRAWN: /* whatever it says: check_access (judge) */
 		break;
 	case HELD_NONE:
 	case HELD_NOT_YOURS:
 	case HELD_WAITS:
 	case HELD_EXISTS:
 	case HELD_CLOSED:
-	case HELD_WITHDRAWN:
 	case HELD_REASON_COUNT:
 		return false;
 	}
@@ -424,6 +424,32 @@ static bool reason_fits(enum held_reason reason, const char *why)
 	}
 }
 
+struct own_held {
+	uint32_t device;
+	bool is;
+};
+
+static enum status see_own_held(void *ctx, const struct history *row)
+{
+	struct own_held *own = ctx;
+
+	own->is = own->is || (row->device == own->device && row->result == OUTCOME_HELD);
+	return ST_OK;
+}
+
+/* A record that is made of a patient whom this very tablet made before, and who is held: DESIGN.md, section 6, says that it waits. The
+ * model knows of no such patient, and so of no caseload that holds them. */
+static bool waits_for_own_patient(struct judge *j, const struct judged *it)
+{
+	const struct kind *patients = schema_kind(j->sim->schema, "patient", 7);
+	struct store *store = j->sim->centre.centre.store;
+	struct own_held own = { .device = it->row->device };
+
+	return it->row->reason == HELD_WAITS && it->change->create &&
+	       judge_place_find(j, patients->num, &it->change->patient) == NULL &&
+	       store->ops->history_of(store, patients, &it->change->patient, INT64_MAX, see_own_held, &own) == ST_OK && own.is;
+}
+
 static void check_held(struct judge *j, const struct judged *it, const struct model_end *end)
 {
 	const bool held = it->row->result == OUTCOME_HELD;
@@ -432,7 +458,7 @@ static void check_held(struct judge *j, const struct judged *it, const struct mo
 		judge_wrong(j, it, "I5", "held as \"%s\"; by the model it is judged", held_reason_name(it->row->reason));
 	else if (!held && end->held)
 		judge_wrong(j, it, strcmp(end->why, "scope") == 0 ? "I13" : "I5", "judged; by the model it is held: %s", end->why);
-	else if (held && !reason_fits(it->row->reason, end->why))
+	else if (held && !reason_fits(it->row->reason, end->why) && !waits_for_own_patient(j, it))
 		judge_wrong(j, it, "I5", "held as \"%s\"; by the model: %s", held_reason_name(it->row->reason), end->why);
 }
 

@@ -6,6 +6,7 @@
 #include "tests/sim/ghost.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/node.h"
+#include "tests/sim/sim_centre.h"
 #include "tests/sim/sim_tablet.h"
 
 #define LAST_EVERY 4 /* seeds */
@@ -52,22 +53,6 @@ static void edit(struct sim_tablet *t, uint64_t k, const char *phone)
 
 /* --- a tablet is withdrawn -------------------------------------------------------------------- */
 
-static bool revoke(struct sim *sim, uint32_t number)
-{
-	struct store *store = sim->centre.centre.store;
-	struct device device;
-
-	if (store->ops->begin_write(store) != ST_OK)
-		return false;
-	if (store->ops->device_get(store, number, &device) == ST_OK) {
-		device.revoked = true;
-		if (store->ops->device_put(store, &device) == ST_OK)
-			return store->ops->commit(store) == ST_OK;
-	}
-	store->ops->rollback(store);
-	return false;
-}
-
 static void withdraw(struct sim *sim)
 {
 	struct sim_tablet *t = whose(sim);
@@ -76,11 +61,13 @@ static void withdraw(struct sim *sim)
 	tablet_want(t);
 	while (!sim_is_wrong(sim) && t->waiting == 0 && sim_step(sim, sim->now_ms + LAST_MS))
 		;
-	if (sim_is_wrong(sim) || !revoke(sim, t->device))
+	if (sim_is_wrong(sim))
 		return;
-	t->withdrawn = true;
-	sim_met(sim, MET_WITHDRAWN);
-	sim_tell(sim, &t->node, "is withdrawn");
+	/* It may be so already. */
+	node_act_begin(&sim->centre.node, SITE_CENTRE_ACT, LAST_ACT, NULL);
+	(void)centre_withdraw(&sim->centre, t->node.index, false);
+	(void)sim_centre_act_end(&sim->centre);
+	judge_committed(sim);
 	go_on(sim);
 	edit(t, 1, "after");
 	tablet_want(t);

@@ -51,7 +51,7 @@
 	M(AT_A12, "A12") M(AT_A13, "A13") M(AT_A14, "A14") M(AT_A15, "A15") M(AT_A16, "A16") M(AT_A18, "A18") \
 	M(AT_B04, "B04") M(AT_B05, "B05") M(AT_B06, "B06") M(AT_B07, "B07") M(AT_B08, "B08") M(AT_B09, "B09") \
 	M(AT_B10, "B10") M(AT_B11, "B11") M(AT_B12, "B12") M(AT_B13, "B13") M(AT_B14, "B14") M(AT_B15, "B15") \
-	M(AT_B16, "B16") M(AT_B17, "B17") M(AT_B19, "B19") M(AT_B20, "B20") M(AT_B23, "B23") \
+	M(AT_B16, "B16") M(AT_B17, "B17") M(AT_B18, "B18") M(AT_B19, "B19") M(AT_B20, "B20") M(AT_B23, "B23") \
 	M(ACCEPTED, "outcome accepted") \
 	M(MERGED, "outcome merged") \
 	M(SUPERSEDED, "outcome superseded") \
@@ -61,6 +61,7 @@
 	M(HELD_WAITS, "held: waits") \
 	M(HELD_EXISTS, "held: exists") \
 	M(HELD_CLOSED, "held: closed") \
+	M(HELD_WITHDRAWN, "held: its tablet was withdrawn") \
 	M(HELD_ACCEPTED, "held, and accepted by a supervisor") \
 	M(HELD_BY_ITSELF, "held, and judged again by itself") \
 	M(BY_CLOCK, "newest: the later edit stood by measured clocks") \
@@ -87,6 +88,12 @@
 	M(COUNTER, "the centre saw a used counter") \
 	M(SEEN_AGAIN, "a change came again and had its outcome again") \
 	M(WITHDRAWN, "a tablet withdrawn") \
+	M(WITHDRAWN_ANSWERED, "a withdrawn tablet heard that its changes were received, and no news") \
+	M(WITHDRAWN_AMID, "a tablet withdrawn between the commit of its answer and its leaving: the answer was kept back") \
+	M(WITHDRAWN_VEILED, "a withdrawn tablet was not told what stands instead of its own") \
+	M(WITHDRAWN_LAST, "a tablet that was withdrawn when all came to rest") \
+	M(DISABLED, "an account disabled") \
+	M(ALLOWED, "a withdrawn tablet let in again") \
 	M(EPOCHS, "the centre began another epoch") \
 	M(SQL_INSERT, "INSERT") M(SQL_INSERT_DEFAULT, "INSERT without an id") M(SQL_UPDATE, "UPDATE") \
 	M(SQL_UPDATE_VERSION, "UPDATE … WHERE version") M(SQL_UPDATE_MANY, "UPDATE of many rows") \

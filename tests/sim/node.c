@@ -88,7 +88,7 @@ struct point {
 static const struct point POINTS[] = {
 	POINT(A01), POINT(A03), POINT(A04), POINT(A05), POINT(A06), POINT(A07), POINT(A09), POINT(A10), POINT(A11), POINT(A12), POINT(A13), POINT(A14), POINT(A15),
 	POINT(A16), POINT(A18), POINT(B04), POINT(B05), POINT(B06), POINT(B07), POINT(B08), POINT(B09), POINT(B10), POINT(B11),
-	POINT(B12), POINT(B13), POINT(B14), POINT(B15), POINT(B16), POINT(B17), POINT(B19), POINT(B20), POINT(B23),
+	POINT(B12), POINT(B13), POINT(B14), POINT(B15), POINT(B16), POINT(B17), POINT(B18), POINT(B19), POINT(B20), POINT(B23),
 };
 
 static void count_point(struct node *node, const char *label)
@@ -101,7 +101,7 @@ static void count_point(struct node *node, const char *label)
 /* Points that few acts come to: whoever chose one of them before the act would nearly always miss it. */
 static bool is_rare(const char *label)
 {
-	static const char *const rare[] = { "B10", "B11", "B19" };
+	static const char *const rare[] = { "B10", "B11", "B18", "B19" };
 
 	for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++)
 		if (strncmp(label, rare[i], 3) == 0)

@@ -107,6 +107,9 @@ void plan_of_seed(struct plan *plan, uint64_t seed)
 		plan->patients = 1 + plan->patients % plan->tablets; /* many people at few notes */
 	plan->together = dice_one_in(&dice, 3);
 	plan->slow = dice_one_in(&dice, 6);
+	/* By dice of its own, so that what was there before it is what it was. */
+	dice = dice_at(seed, SITE_PLAN, 0, 1);
+	plan->withdrawals = dice_one_in(&dice, 3);
 }
 
 /* --- less than that ------------------------------------------------------------------------ */
@@ -141,7 +144,7 @@ struct number_row {
 #define ROW(field) { #field, offsetof(struct plan, field), sizeof ((struct plan *)NULL)->field }
 static const struct number_row NUMBERS[] = {
 	ROW(whole), ROW(tablets), ROW(days), ROW(syncs_a_day), ROW(acts_a_day), ROW(patients), ROW(budget), ROW(records_max),
-	ROW(program), ROW(power), ROW(together), ROW(slow), ROW(honest_clocks), ROW(until_ms),
+	ROW(program), ROW(power), ROW(together), ROW(slow), ROW(withdrawals), ROW(honest_clocks), ROW(until_ms),
 };
 #define NUMBER_COUNT (sizeof NUMBERS / sizeof NUMBERS[0])
 

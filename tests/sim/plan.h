@@ -59,6 +59,7 @@ struct plan {
 	bool power;             /* a death may be a power cut: DISK_SYNCED, SOME, TORN; else a kill */
 	bool honest_clocks;
 	bool together;          /* all act and sync at the same times of the day: requests meet in one batch */
+	bool withdrawals;       /* tablets are withdrawn from use, accounts disabled, and let in again */
 	bool slow;              /* bytes are on their way for many seconds, so that much happens meanwhile */
 	uint32_t odds[FAULT_COUNT];   /* once in so many; 0 = off */
 	uint32_t weight[WORK_COUNT];  /* of a tablet's acts */

@@ -183,7 +183,11 @@ static void act_of_tablet(struct sim *sim, unsigned index, uint64_t k)
 
 static void act_of_centre(struct sim *sim, uint64_t k)
 {
-	if (sim->centre.node.up && plan_has(&sim->plan, instance_act(0, k), sim_elapsed_ms(sim)))
+	if (!sim->centre.node.up || !plan_has(&sim->plan, instance_act(0, k), sim_elapsed_ms(sim)))
+		return;
+	if (k >= WORK_ACCESS)
+		work_access(sim, k);
+	else
 		work_centre(sim, k);
 }
 

@@ -103,7 +103,6 @@ struct sim_tablet {
 	struct buf kept_answer;   /* one it was given before */
 	int64_t wait_ms;          /* after the newest failure at the longest back-off, */
 	unsigned same_waits;      /* and how often it was the same before */
-	bool withdrawn;           /* nothing goes down to it any more */
 	bool put_back;            /* its files are older than what it was told: no ghost asks it */
 	int64_t acted_ms;         /* true time: its person's newest act, */
 	int64_t built_ms;         /* and when the exchange under way built its first request */

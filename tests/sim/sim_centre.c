@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/access.h"
 #include "daemon/conflict.h"
 #include "daemon/writer.h"
 #include "proto/limits.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/node.h"
 #include "tests/sim/way.h"
+#include "tests/sim/work.h"
 
 #define BATCH_MAX WRITER_BATCH_MAX
 #define CHECKPOINT_BATCHES 8
@@ -186,9 +188,9 @@ static void check_request(struct sim_centre *c, const struct flight *flight, enu
 
 	if (flight->bent && st == ST_OK)
 		sim_wrong(sim, "I23", "the centre took a request that was altered on the way");
-	if (sim_tablet(sim, flight->tablet)->withdrawn && st == ST_OK)
-		sim_wrong(sim, "I15", "the centre answers tablet %u, which was withdrawn", flight->tablet);
-	if (!flight->bent && st != ST_OK && well && !sim_tablet(sim, flight->tablet)->withdrawn)
+	if (st == ST_LATER && judge_is_withdrawn(sim, flight->tablet))
+		sim_met(sim, MET_WITHDRAWN_AMID);
+	else if (!flight->bent && st != ST_OK && well)
 		sim_wrong(sim, "sim", "the centre refused an honest request of tablet %u: %s", flight->tablet, status_name(st));
 }
 
@@ -200,6 +202,7 @@ static void send_answers(struct sim_centre *c, struct batch *b, bool well)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct flight *flight = b->flights[i];
 		struct centre_request *r = &b->requests[i];
+		const bool leaves = centre_may_leave(&c->centre, r);
 
 		sim_tell(sim, &c->node, "answers %s%" PRIu64 " of tablet %u: %s, %zu bytes", flight->copy ? "a copy of " : "",
 			 flight->exchange, flight->tablet, status_name(r->status), r->status == ST_OK ? r->answer.len : 0);
@@ -211,7 +214,7 @@ static void send_answers(struct sim_centre *c, struct batch *b, bool well)
 
 			sim_met(sim, met);
 		}
-		if (r->status == ST_OK) {
+		if (leaves) {
 			judge_answer(sim, flight->tablet, r->reply.data, r->reply.len);
 			way_down(sim, flight, r->answer.data, r->answer.len, 0);
 		} else {
@@ -227,6 +230,18 @@ static void checkpoint(struct sim_centre *c)
 	node_act_begin(&c->node, SITE_REST, c->batches, REST_POINTS);
 	(void)c->centre.store->ops->checkpoint(c->centre.store);
 	(void)sim_centre_act_end(c);
+}
+
+/* What people do when the batch was committed and its answers have not left yet. False: the machine died of it. */
+static bool between(struct sim_centre *c, const struct batch *b)
+{
+	struct dice dice = dice_at(c->node.sim->plan.seed, SITE_ANSWER, 0, c->batches | UINT64_C(1) << 39);
+	const struct flight *flight = b->flights[dice_below(&dice, b->count)];
+
+	/* A store whose disk failed ends its process behind the answers. */
+	if (!flight->bent && !c->centre.store->ops->failed(c->centre.store))
+		work_between(c->node.sim, flight->tablet, c->batches);
+	return c->node.up;
 }
 
 static void batch_close(struct batch *b)
@@ -250,7 +265,7 @@ static void run_batch(struct sim_centre *c, struct flight *const *flights, size_
 	c->centre.alone = count == 1;
 	answer_all(c, b);
 	well = !c->node.peril.struck && !c->node.sick;
-	lives = ended(c);
+	lives = ended(c) && between(c, b);
 	for (size_t i = 0; i < count && !lives; i++)
 		way_down(c->node.sim, flights[i], NULL, 0, -1);
 	if (lives) {
@@ -505,6 +520,53 @@ bool centre_decide(struct sim_centre *c, const struct id *conflict, unsigned can
 	return own_change(c, decide, &deciding.own, "conflict", conflict);
 }
 
+struct access_act {
+	const struct sim_tablet *t;
+	char login[32];
+	bool account;
+};
+
+static struct access_act access_act(struct sim_centre *c, unsigned tablet, bool account)
+{
+	struct access_act a = { .t = sim_tablet(c->node.sim, tablet), .account = account };
+
+	(void)snprintf(a.login, sizeof a.login, "tablet-%u", tablet);
+	return a;
+}
+
+static enum status withdraw(struct centre_act *act, void *ctx)
+{
+	const struct access_act *a = ctx;
+	const struct access_reason reason = { .why = "" };
+	struct failure why;
+
+	return a->account ? access_disable(act, a->login, &reason, &why) : access_withdraw(act, a->t->device, &reason, &why);
+}
+
+static enum status allow(struct centre_act *act, void *ctx)
+{
+	const struct access_act *a = ctx;
+	const struct access_reason reason = { .why = "found" };
+	struct failure why;
+	const enum status st = access_enable(act, a->login, &reason, &why);
+
+	return st == ST_OK || st == ST_REFUSED ? access_allow(act, a->t->device, &reason, &why) : st;
+}
+
+bool centre_withdraw(struct sim_centre *c, unsigned tablet, bool account)
+{
+	struct access_act a = access_act(c, tablet, account);
+
+	return act_alone(c, withdraw, &a);
+}
+
+bool centre_allow(struct sim_centre *c, unsigned tablet)
+{
+	struct access_act a = access_act(c, tablet, true);
+
+	return act_alone(c, allow, &a);
+}
+
 /* --- to look at ---------------------------------------------------------------------------------------------- */
 
 bool centre_text(struct sim_centre *c, const char *kind, const struct id *id, const char *field, char *text_out, size_t room)
@@ -533,6 +595,20 @@ bool centre_text(struct sim_centre *c, const char *kind, const struct id *id, co
 	arena_close(&arena);
 	free(record);
 	return there;
+}
+
+bool centre_is_withdrawn(struct sim_centre *c, unsigned tablet)
+{
+	struct store *store = c->centre.store;
+	struct device device = { .revoked = false };
+
+	assert(!c->node.acting);
+	if (!c->node.up || store->ops->begin_read(store) != ST_OK)
+		return false;
+	if (store->ops->device_get(store, sim_tablet(c->node.sim, tablet)->device, &device) != ST_OK)
+		device.revoked = false;
+	store->ops->rollback(store);
+	return device.revoked;
 }
 
 uint64_t centre_seq(struct sim_centre *c)

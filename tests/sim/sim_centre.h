@@ -30,6 +30,9 @@ bool centre_edit(struct sim_centre *c, const char *kind, const struct id *id, co
 bool centre_delete(struct sim_centre *c, const char *kind, const struct id *id);
 bool centre_give(struct sim_centre *c, unsigned tablet, const struct id *patient);     /* assign; again is fine */
 bool centre_take_away(struct sim_centre *c, unsigned tablet, const struct id *patient); /* unassign; none is fine */
+/* Withdraw the tablet alone, or disable its account; undo whatever of that is so. False also where it is so already. */
+bool centre_withdraw(struct sim_centre *c, unsigned tablet, bool account);
+bool centre_allow(struct sim_centre *c, unsigned tablet);
 bool centre_answer_held(struct sim_centre *c, uint64_t seq, bool accept);
 /* Decide an open conflict for its candidate (0 = the first). */
 bool centre_decide(struct sim_centre *c, const struct id *conflict, unsigned candidate);
@@ -38,6 +41,8 @@ bool centre_decide(struct sim_centre *c, const struct id *conflict, unsigned can
 
 /* One value as it stands, as text; "" for null. False: no such record, deleted, or the centre is down. */
 bool centre_text(struct sim_centre *c, const char *kind, const struct id *id, const char *field, char *text_out, size_t room);
+/* As it stands there; false also where it can't be read. */
+bool centre_is_withdrawn(struct sim_centre *c, unsigned tablet);
 uint64_t centre_seq(struct sim_centre *c);
 
 #endif

@@ -108,6 +108,18 @@ static void plan_centre_day(struct sim *sim, unsigned day)
 	}
 }
 
+/* Behind all else of the day, so that what it adds moves nothing. */
+static void plan_access_day(struct sim *sim, unsigned day)
+{
+	const unsigned acts = 2 + sim->plan.tablets / 2;
+
+	for (unsigned i = 0; i < acts && sim->plan.withdrawals; i++) {
+		const uint64_t k = WORK_ACCESS | ((uint64_t)day * acts + i);
+
+		sim_at(sim, act_time(sim, SITE_CENTRE_ACT, 0, k, day), EVENT_CENTRE_ACT, 0, k);
+	}
+}
+
 void sim_plan_days(struct sim *sim)
 {
 	const struct plan *plan = &sim->plan;
@@ -118,5 +130,6 @@ void sim_plan_days(struct sim *sim)
 		for (unsigned i = 1; i <= plan->tablets; i++)
 			plan_day_of(sim, i, day);
 		plan_centre_day(sim, day);
+		plan_access_day(sim, day);
 	}
 }

@@ -39,6 +39,14 @@ bool work_in_series(const struct sim *sim, unsigned tablet, uint64_t k, struct d
 /* The k-th act of a supervisor: assignments flipped, records made and edited, held work answered, conflicts decided. */
 void work_centre(struct sim *sim, uint64_t k);
 
+/* The k-th act of whoever says which tablets are in use, where the plan has withdrawals. */
+void work_access(struct sim *sim, uint64_t k);
+/* The batch of that number was committed, and an answer to the tablet has not left yet: it may be withdrawn just now. */
+void work_between(struct sim *sim, unsigned tablet, uint64_t batch);
+/* Numbers of such acts among those of the centre's. */
+#define WORK_ACCESS (UINT64_C(1) << 30)
+#define WORK_BETWEEN (UINT64_C(1) << 31)
+
 /* Before the check of the end: whatever a person would still do so that nothing waits for ever (nothing may be needed). */
 void work_end(struct sim *sim);
 
