@@ -322,6 +322,16 @@ static void note_told(struct judge *j, const struct judged *it)
 	j->sealed[j->sealed_count++] = (struct judge_sealed){ it->change->id, it->row->seq, hash_sealed(j, it) };
 }
 
+bool judge_was_signed(const struct sim *sim, const struct id *note)
+{
+	const struct judge *j = sim->judge;
+
+	for (size_t i = 0; i < j->sealed_count; i++)
+		if (id_equal(&j->sealed[i].note, note))
+			return true;
+	return false;
+}
+
 void judge_row_told(struct judge *j, struct judged *it)
 {
 	const struct judge_awaited member = { .what = AWAIT_MEMBER, .seq = it->row->seq, .id = it->change->id,
