@@ -270,12 +270,44 @@ static unsigned decision_allows(const struct judged *it, size_t i)
 	return it->told->groups[i].base == MODEL_BASE_NOTHING ? BIT(MODEL_STANDS) | BIT(MODEL_SUPERSEDED) : BIT(MODEL_STANDS);
 }
 
-/* Who deletes what they had written last themselves hides nothing that they had not seen, though others had written it
- * before: that lost to their own edit. */
-static bool hides_nothing(const struct judge *j, const struct judged *it, size_t i)
+/* The base of the record in a change of the tablet's that was never taken. */
+static struct version base_of_held(struct judge *j, const struct judge_row *held)
+{
+	struct store *store = j->sim->centre.centre.store;
+	struct change *change = arena_zalloc(&j->arena, sizeof *change);
+	struct history row;
+
+	assert(change != NULL);
+	if (store->ops->history_get(store, held->seq, &j->arena, &row) != ST_OK ||
+	    change_decode(j->sim->schema, row.body.data, row.body.len, &j->arena, change, NULL) != ST_OK || change->group_count == 0)
+		return (struct version){ .tag = VERSION_NONE };
+	return change->groups[0].base;
+}
+
+/* How far the author of a deletion had heard of the record. By an own change that was held, and not taken later: as far as for that. */
+static uint64_t mark_seen(struct judge *j, const struct judged *it, size_t i)
 {
 	const struct model_group *mark = &it->told->groups[i];
-	const uint64_t seen = mark->base == MODEL_BASE_SEQ ? mark->base_number : 0;
+	uint64_t n = mark->base == MODEL_BASE_OWN ? mark->base_number : 0;
+
+	while (n > 0) {
+		const struct judge_row *row = judge_row_of(j, it->tablet, n);
+		const bool held = row != NULL && row->result == OUTCOME_HELD &&
+				  (row->answer == 0 || j->rows[row->answer - 1].result == OUTCOME_RETURNED);
+		const struct version base = held ? base_of_held(j, row) : (struct version){ .tag = VERSION_NONE };
+
+		if (base.tag == VERSION_SEQ)
+			return base.seq;
+		n = base.tag == VERSION_OWN && base.n < n ? base.n : 0;
+	}
+	return mark->base == MODEL_BASE_SEQ ? mark->base_number : 0;
+}
+
+/* Who deletes what they had written last themselves hides nothing that they had not seen, though others had written it
+ * before: that lost to their own edit. */
+static bool hides_nothing(struct judge *j, const struct judged *it, size_t i)
+{
+	const uint64_t seen = mark_seen(j, it, i);
 
 	for (size_t g = 0; g < it->change->kind->group_count; g++) {
 		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
@@ -290,10 +322,9 @@ static bool hides_nothing(const struct judge *j, const struct judged *it, size_t
 }
 
 /* What the author's own edit was merged with they had not seen: a deletion that goes by that edit may hide others' words. */
-static bool hides_merged(const struct judge *j, const struct judged *it, size_t i)
+static bool hides_merged(struct judge *j, const struct judged *it, size_t i)
 {
-	const struct model_group *mark = &it->told->groups[i];
-	const uint64_t seen = mark->base == MODEL_BASE_SEQ ? mark->base_number : 0;
+	const uint64_t seen = mark_seen(j, it, i);
 
 	for (size_t g = 0; g < it->change->kind->group_count; g++) {
 		const struct judge_row *row = judge_row_at(j, it->before.seqs[g]);
@@ -306,7 +337,7 @@ static bool hides_merged(const struct judge *j, const struct judged *it, size_t 
 }
 
 /* What else than the model says may become of a deletion. */
-static unsigned mark_allows(const struct judge *j, const struct judged *it, size_t i)
+static unsigned mark_allows(struct judge *j, const struct judged *it, size_t i)
 {
 	return (hides_nothing(j, it, i) ? BIT(MODEL_STANDS) : 0) | (hides_merged(j, it, i) ? BIT(MODEL_SUPERSEDED) : 0);
 }
