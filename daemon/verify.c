@@ -269,23 +269,6 @@ static enum status check_devices(struct verify *v)
 
 /* --- who may sync --- */
 
-static enum status mark_account(struct verify *v, const struct access_event *event)
-{
-	struct account_mark mark, *marks = (struct account_mark *)(void *)v->accounts.data;
-
-	memset(&mark, 0, sizeof mark);
-	mark.worker = event->worker;
-	mark.disabled = event->what == ACCESS_WITHDRAWN;
-	for (size_t i = 0; i < v->accounts.len / sizeof mark; i++) {
-		if (!id_equal(&marks[i].worker, &mark.worker))
-			continue;
-		marks[i] = mark;
-		return ST_OK;
-	}
-	buf_add(&v->accounts, &mark, sizeof mark);
-	return buf_status(&v->accounts);
-}
-
 static enum status note_access(struct verify *v, const struct history *h)
 {
 	struct device_run *run = NULL;
@@ -299,45 +282,11 @@ static enum status note_access(struct verify *v, const struct history *h)
 	if (st != ST_OK)
 		return st;
 	if (event.device == 0)
-		return mark_account(v, &event);
+		return verify_note_account(v, &event);
 	st = run_of(v, event.device, &run);
 	if (st == ST_OK)
 		run->withdrawn = event.what == ACCESS_WITHDRAWN;
 	return st;
-}
-
-static void check_account(struct verify *v, const struct account *account)
-{
-	const struct account_mark *marks = (const struct account_mark *)(const void *)v->accounts.data;
-	char place[PLACE_SIZE];
-	bool disabled = false;
-
-	for (size_t i = 0; i < v->accounts.len / sizeof *marks; i++)
-		if (id_equal(&marks[i].worker, &account->worker))
-			disabled = marks[i].disabled;
-	if (disabled != account->active)
-		return;
-	(void)snprintf(place, sizeof place, "account %s", account->login);
-	verify_say(v, place, disabled ? "history disabled it, and it is active" :
-					"it is disabled, and history doesn't say so");
-}
-
-static enum status check_accounts(struct verify *v)
-{
-	struct account *list = NULL;
-	struct arena arena;
-	size_t count = 0;
-	enum status st;
-
-	arena_init(&arena, LIST_BYTES_MAX);
-	st = v->store->ops->account_list(v->store, &arena, &list, &count);
-	for (size_t i = 0; i < count && st == ST_OK; i++)
-		check_account(v, &list[i]);
-	arena_close(&arena);
-	if (st != ST_CORRUPT)
-		return st;
-	verify_say(v, "accounts", "one of the accounts can't be read");
-	return ST_OK;
 }
 
 /* --- rows --- */
@@ -596,7 +545,7 @@ enum status chain_verify(struct store *store, const uint8_t public_key[PUBLIC_KE
 	if (st == ST_OK)
 		st = check_devices(&v);
 	if (st == ST_OK)
-		st = check_accounts(&v);
+		st = verify_accounts(&v);
 	if (st == ST_OK)
 		st = check_helds(&v);
 	if (st == ST_OK)

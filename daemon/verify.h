@@ -1,4 +1,4 @@
-/* verify.h - the inside of chain_verify (chain.h), shared by verify.c, verify_records.c and verify_members.c.
+/* verify.h - the inside of chain_verify (chain.h), shared by verify.c and verify_*.c.
  * Store ring.
  */
 #ifndef DAEMON_VERIFY_H
@@ -67,5 +67,11 @@ void verify_say_record(struct verify *v, const struct kind *kind, const struct i
 enum status verify_records(struct verify *v) MUST_CHECK;
 /* Memberships against v->events. */
 enum status verify_members(struct verify *v) MUST_CHECK;
+
+struct access_event;
+/* An event of an account comes next in history. */
+enum status verify_note_account(struct verify *v, const struct access_event *event) MUST_CHECK;
+/* Accounts against the newest of them. */
+enum status verify_accounts(struct verify *v) MUST_CHECK;
 
 #endif
