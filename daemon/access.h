@@ -50,9 +50,9 @@ struct access_reason {
 
 /* Withdraw a tablet, or let it in again. ST_NOT_FOUND: no such tablet. ST_REFUSED: it is so already, or the
  * account that it belongs to is disabled. ST_LIMIT, ST_INVALID: the reason. *failure says so. */
-enum status access_withdraw(struct centre_act *act, uint32_t device, const struct access_reason *reason,
+enum status access_withdraw(struct centre_act *act, uint32_t number, const struct access_reason *reason,
 			    struct failure *failure) MUST_CHECK;
-enum status access_allow(struct centre_act *act, uint32_t device, const struct access_reason *reason,
+enum status access_allow(struct centre_act *act, uint32_t number, const struct access_reason *reason,
 			 struct failure *failure) MUST_CHECK;
 
 /* Disable an account: no code is made or redeemed for it any more, and every tablet of the person's is withdrawn,
