@@ -336,7 +336,7 @@ static void check_access(struct judge *j, const struct judged *it)
 
 bool judge_is_withdrawn(const struct sim *sim, unsigned tablet)
 {
-	return sim->judge->tablets[tablet].withdrawn;
+	return sim->judge != NULL && sim->judge->tablets[tablet].withdrawn;
 }
 
 static void take_row(struct judge *j, struct judged *it)

@@ -24,7 +24,7 @@ void judge_answer(struct sim *sim, unsigned tablet, const uint8_t *message, size
 void judge_acknowledged(struct sim *sim, unsigned tablet, uint64_t last_n);
 /* The centre has just started: all that was acknowledged is there, no request is there by half. */
 void judge_started(struct sim *sim);
-/* Did a signature of the note ever stand? */
+/* Did a signature of the note ever stand? Without a judge (tests of ghosts) each counts, and no tablet is withdrawn. */
 bool judge_was_signed(const struct sim *sim, const struct id *note);
 /* Was the tablet withdrawn from use by what the centre has committed? */
 bool judge_is_withdrawn(const struct sim *sim, unsigned tablet);

@@ -326,10 +326,10 @@ bool judge_was_signed(const struct sim *sim, const struct id *note)
 {
 	const struct judge *j = sim->judge;
 
-	for (size_t i = 0; i < j->sealed_count; i++)
+	for (size_t i = 0; j != NULL && i < j->sealed_count; i++)
 		if (id_equal(&j->sealed[i].note, note))
 			return true;
-	return false;
+	return j == NULL;
 }
 
 void judge_row_told(struct judge *j, struct judged *it)
