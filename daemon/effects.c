@@ -4,6 +4,7 @@
 
 #include "daemon/conflict.h"
 #include "daemon/heldwork.h"
+#include "daemon/late.h"
 #include "daemon/series.h"
 #include "daemon/signing.h"
 
@@ -143,6 +144,8 @@ enum status effects_of(struct trial *trial, const struct history *row)
 		st = signing_effects(trial, row);
 	if (st == ST_OK)
 		st = series_effects(trial);
+	if (st == ST_OK)
+		st = late_effects(trial);
 	if (st == ST_OK && trial->change->create)
 		st = held_wake(in, trial->change->kind, &trial->change->id);
 	return st;

@@ -246,6 +246,10 @@ struct store_ops {
 	enum status (*member_open)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 	enum status (*member_close)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 	enum status (*member_is)(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+	/* The change that ended the worker's newest membership as of seq (UINT64_MAX = now). ST_NOT_FOUND: it lasts, or
+	 * there was none. */
+	enum status (*member_left)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+				   uint64_t *left_seq_out);
 	/* Patients of the worker as of seq (UINT64_MAX = now), ascending by id; in the arena. */
 	enum status (*member_list)(struct store *s, const struct id *worker, uint64_t seq,
 				   struct arena *arena, struct id **out, size_t *count_out);

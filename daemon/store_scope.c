@@ -58,6 +58,32 @@ enum status sqlite_member_is(struct store *s, const struct id *worker, const str
 	return st;
 }
 
+enum status sqlite_member_left(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+			       uint64_t *left_seq_out)
+{
+	enum status st;
+	sqlite3_stmt *stmt = prepare_pair(s,
+					  "SELECT to_seq FROM member WHERE worker=?1 AND patient=?2 AND from_seq<=?3"
+					  " ORDER BY from_seq DESC LIMIT 1",
+					  worker, patient, &st);
+	struct columns columns = columns_of(stmt, NULL);
+	uint64_t left_seq;
+
+	if (stmt == NULL)
+		return st;
+	bind_number(stmt, 3, seq);
+	st = store_row(s, stmt);
+	if (st != ST_OK)
+		return st;
+	left_seq = column_number(&columns);
+	st = columns_end(&columns);
+	if (st == ST_OK && (left_seq == 0 || left_seq > seq))
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		*left_seq_out = left_seq;
+	return st;
+}
+
 /* Patients one after the other, in growing memory: each step doubles the room. */
 static enum status list_add(struct arena *arena, struct id **list, size_t *room, size_t count)
 {

@@ -415,6 +415,7 @@ static const struct store_ops OPS = {
 	.member_open = sqlite_member_open,
 	.member_close = sqlite_member_close,
 	.member_is = sqlite_member_is,
+	.member_left = sqlite_member_left,
 	.member_list = sqlite_member_list,
 	.member_each = sqlite_member_each,
 	.assignment_open = sqlite_assignment_open,

@@ -108,6 +108,8 @@ enum status sqlite_held_each(struct store *s, const struct kind *wait_kind, cons
 enum status sqlite_member_open(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 enum status sqlite_member_close(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 enum status sqlite_member_is(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+enum status sqlite_member_left(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+			       uint64_t *left_seq_out);
 enum status sqlite_member_list(struct store *s, const struct id *worker, uint64_t seq, struct arena *arena,
 			       struct id **out, size_t *count_out);
 enum status sqlite_member_each(struct store *s, store_member_fn *fn, void *ctx);

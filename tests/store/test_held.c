@@ -374,9 +374,12 @@ static void after_the_assignment_ended_changes_are_held(void **state)
 {
 	struct scene *s = *state;
 	struct id id = scene_record(s, "task", "title", "x");
+	struct change *change;
 
 	agency_unassign(&s->a, &s->ann, &s->patient);
-	assert_held(scene_ann(s, task_due(s, &id, agency_seq(s->a.chain.seq))), HELD_NOT_YOURS);
+	change = task_due(s, &id, agency_seq(s->a.chain.seq));
+	scene_heard(change, ++s->a.now_ms);
+	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	assert_accepted(scene_ben(s, task_due(s, &id, agency_seq(s->a.chain.seq))));
 }
 
