@@ -67,13 +67,13 @@ struct judge_conflict {
 };
 
 /* What must have come about when the commit is over. */
-enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM };
+enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM, AWAIT_LATE };
 struct judge_awaited {
 	enum judge_await what;
 	uint64_t seq;            /* of the change that asks for it */
 	const struct kind *kind; /* CONFLICT: of the record */
 	const struct group *group;
-	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient; ADDENDUM: the note */
+	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER, LATE: the patient; ADDENDUM: the note */
 	struct id worker;        /* MEMBER, DECISION, ADDENDUM: who */
 	uint32_t word;           /* ADDENDUM: that it must hold; 0 = whatever it says */
 	bool came;               /* ADDENDUM */

@@ -31,6 +31,7 @@ const char *judge_text(struct arena *arena, const struct value *value)
 static void set_times(const struct judged *it, const struct evidence *evidence, struct model_group *group)
 {
 	group->latest_ms = it->received_ms;
+	group->heard_ms = it->tablet == 0 ? it->received_ms : evidence->heard_ms;
 	group->earliest_ms = it->tablet == 0 ? it->received_ms : evidence->heard_ms;
 	if (group->earliest_ms > group->latest_ms)
 		group->earliest_ms = group->latest_ms;

@@ -57,6 +57,7 @@
 	M(SUPERSEDED, "outcome superseded") \
 	M(HELD, "outcome held") \
 	M(RETURNED, "outcome returned") \
+	M(LATE, "taken after handover") \
 	M(HELD_SCOPE, "held: not in the author's caseload") \
 	M(HELD_WAITS, "held: waits") \
 	M(HELD_EXISTS, "held: exists") \

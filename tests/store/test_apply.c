@@ -578,6 +578,27 @@ static void patients_let_go_keep_their_rows_and_say_so(void **state)
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM task"), 1);
 }
 
+/* What was typed before the tablet heard of the handover and what was typed after it are changes of their own. */
+static void what_is_unsent_gets_its_numbers_when_a_patient_is_let_go(void **state)
+{
+	const struct id gone = fake_id(PAT);
+	struct fake *f = *state;
+
+	asks(f);
+	fake_do(f, SET_NOTES("Before"));
+	f->answer.let_go = &gone;
+	f->answer.let_go_count = 1;
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_journal WHERE n=1"), 1);
+	assert_string_equal(fake_text(f, NOTES), "Before");
+	fake_do(f, SET_NOTES("After"));
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 1);
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 2);
+	assert_int_equal(f->request.changes[1].n, 2);
+}
+
 static void the_cursor_moves_with_the_answer_and_goes_when_the_centre_refuses_it(void **state)
 {
 	struct fake *f = *state;
@@ -700,6 +721,7 @@ int main(void)
 		TEST(a_record_made_and_deleted_before_it_was_sent_leaves_nothing_behind),
 		TEST(a_deletion_of_a_record_that_was_never_here_is_noted),
 		TEST(patients_let_go_keep_their_rows_and_say_so),
+		TEST(what_is_unsent_gets_its_numbers_when_a_patient_is_let_go),
 		TEST(the_cursor_moves_with_the_answer_and_goes_when_the_centre_refuses_it),
 		TEST(numbers_that_the_centre_lacks_wait_again_and_only_those),
 		TEST(an_answer_is_a_reading_of_the_centres_clock),

@@ -478,6 +478,7 @@ static void an_edit_upon_a_held_one_is_judged_from_before_it(void **state)
 	change = task_due(s, &id, agency_seq(base));
 	change->row.values[kind_field(change->kind, "priority", 8)] = value_null();
 	agency_unassign(&s->a, &s->ann, &s->patient);
+	scene_heard(change, ++s->a.now_ms);
 	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	agency_assign(&s->a, &s->ben, &s->stranger);
 	/* Accepted for Ann again: the held one comes in first, and is a base from then on. */
