@@ -264,13 +264,16 @@ static void tell_row(struct judge *j, const struct history *row)
 		 row->result == OUTCOME_HELD ? " " : "", row->result == OUTCOME_HELD ? held_reason_name(row->reason) : "");
 }
 
-static void keep_row(struct judge *j, const struct history *row)
+static void keep_row(struct judge *j, const struct judged *it)
 {
+	const struct history *row = it->row;
+
 	tell_row(j, row);
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,
 		.digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
+		.several = it->change != NULL && it->change->group_count > 1,
 	};
 	if (row->of_seq != 0)
 		answer_row(j, row);
@@ -315,7 +318,7 @@ static enum status visit(void *ctx, const struct history *row)
 	judge_model_row(j, &it);
 	keep_place(j, &it);
 	judge_count(j, &it);
-	keep_row(j, row);
+	keep_row(j, &it);
 	return sim_is_wrong(j->sim) ? ST_REFUSED : ST_OK;
 }
 

@@ -25,6 +25,7 @@ struct judge_row {
 	enum outcome_result result;
 	struct digest digest, link;
 	int64_t lo_ms;    /* its moment is no earlier */
+	bool several;     /* an edit of several groups: that is the moment of one of them, and nothing is told of the others' */
 	size_t answer; /* of a held row: 1 + index of the row that resolved it; 0 = none */
 };
 

@@ -328,12 +328,13 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 /* --- when it was ------------------------------------------------------------------------------------------ */
 
 /* Whoever started from the very value that stands has it replaced, though somebody set it anew since (DESIGN.md section 6); the
- * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7). */
+ * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7).
+ * Where what stands came with other groups its own moment is not told, and may have been moved up itself. */
 static bool is_moved_up(const struct judge *j, const struct judged *it, size_t g)
 {
 	const struct judge_row *stood = it->existed ? judge_row_at(j, it->before.seqs[g]) : NULL;
 
-	return stood != NULL && it->row->at.lo_ms <= stood->lo_ms;
+	return stood != NULL && (stood->several || it->row->at.lo_ms <= stood->lo_ms);
 }
 
 /* I17: what the centre says it knows of the moment of an edit holds the true one. Of several groups the row has the newest
