@@ -199,7 +199,7 @@ static enum status compare_terms(struct verify *v)
 	st = v->store->ops->term_each(v->store, on_term, &c);
 	if (st == ST_CORRUPT) {
 		verify_say(v, "terms", "one of the terms can't be read");
-		return ST_OK;
+		st = ST_OK;
 	}
 	while (st == ST_OK && c.at < c.count) {
 		say_term(v, &c.events[c.at].assignment, "history makes this term, and it is missing");
