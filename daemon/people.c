@@ -160,12 +160,12 @@ static enum status check_pair(struct centre_act *act, const struct id *worker, c
 /* May this giving be made at all, by the moment of the transaction? */
 static enum status check_times(const struct centre_act *act, const struct giving *giving, struct failure *why)
 {
-	if (giving->ends_ms <= giving->starts_ms)
-		return failure_set(why, ST_INVALID, "The assignment would end before it begins.", NULL,
-				   "Give an end (--until) that is later than its beginning (--from).");
 	if (giving->ends_ms <= act->in.now_ms)
 		return failure_set(why, ST_INVALID, "The assignment would have ended already.", NULL,
 				   "Give an end (--until) that is still to come.");
+	if (giving->ends_ms <= giving->starts_ms)
+		return failure_set(why, ST_INVALID, "The assignment would end before it begins.", NULL,
+				   "Give an end (--until) that is later than its beginning (--from).");
 	return ST_OK;
 }
 
