@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/chain.h"
+#include "tests/sim/node.h"
 
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
@@ -34,6 +35,7 @@ void judge_free(struct judge *j)
 	free(j->rows);
 	free(j->places);
 	free(j->scopes);
+	free(j->moments);
 	free(j->sealed);
 	free(j->conflicts);
 	free(j->awaited);
@@ -290,8 +292,10 @@ static void keep_place(struct judge *j, const struct judged *it)
 		judge_wrong(j, it, "I5", "an edit was taken of a record that never was made");
 	else if (!id_equal(&judge_place_find(j, change->kind->num, &change->id)->patient, patient))
 		judge_wrong(j, it, "I13", "the record belongs to another patient than before");
-	if (strcmp(change->kind->name, "assignment") == 0)
-		j->turn++;
+	if (strcmp(change->kind->name, "assignment") != 0)
+		return;
+	j->turn++;
+	judge_moments(j, it);
 }
 
 static enum status visit(void *ctx, const struct history *row)
@@ -307,6 +311,7 @@ static enum status visit(void *ctx, const struct history *row)
 		sim_wrong(j->sim, "I4", "history %" PRIu64 " is of device %" PRIu32 ", which nobody has", row->seq, row->device);
 		return ST_REFUSED;
 	}
+	judge_time(j, row->received_ms);
 	check_link(j, &it);
 	check_number(j, &it);
 	check_source(j, &it);
@@ -395,8 +400,10 @@ void judge_committed(struct sim *sim)
 	struct store *store = sim->centre.centre.store;
 
 	/* What a store holds whose disk failed is seen after the next start. */
-	if (!sim_is_wrong(sim) && sim->centre.node.up && !store->ops->failed(store))
-		read_history(sim->judge, false);
+	if (sim_is_wrong(sim) || !sim->centre.node.up || store->ops->failed(store))
+		return;
+	read_history(sim->judge, false);
+	judge_time(sim->judge, node_wall_ms(&sim->centre.node));
 }
 
 void judge_arrived(struct sim *sim, unsigned tablet, uint64_t last_n)

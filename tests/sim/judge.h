@@ -27,4 +27,7 @@ void judge_started(struct sim *sim);
 /* Everything rests: projections, every tablet against the model's caseload, history, chain, losers, signed notes. */
 void judge_end(struct sim *sim);
 
+/* The highest time that any transaction of the centre had, by its clock, as far as it was read. */
+int64_t judge_time_ms(const struct sim *sim);
+
 #endif

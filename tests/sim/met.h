@@ -76,6 +76,9 @@
 	M(DELETION_LOST, "a deletion met an edit and did not stand") \
 	M(ADDENDUM, "words after a signature became an addendum") \
 	M(SIGNED, "a note signed") \
+	M(COVER, "a patient given for a time") \
+	M(BEGAN, "an assignment began by itself") \
+	M(ENDED, "an assignment ended by itself") \
 	M(FILLED, "a patient filled") \
 	M(LET_GO, "a patient let go") \
 	M(PAGES, "an answer of several pages") \

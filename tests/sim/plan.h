@@ -58,6 +58,7 @@ struct plan {
 	bool program;           /* half of the edits go through another program's connection */
 	bool power;             /* a death may be a power cut: DISK_SYNCED, SOME, TORN; else a kill */
 	bool honest_clocks;
+	bool covers;            /* some patients are given for a time */
 	uint32_t odds[FAULT_COUNT];   /* once in so many; 0 = off */
 	uint32_t weight[WORK_COUNT];  /* of a tablet's acts */
 	/* smaller than the seed says */
