@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/chain.h"
-#include "tests/sim/node.h"
 
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
@@ -403,7 +402,6 @@ void judge_committed(struct sim *sim)
 	if (sim_is_wrong(sim) || !sim->centre.node.up || store->ops->failed(store))
 		return;
 	read_history(sim->judge, false);
-	judge_time(sim->judge, node_wall_ms(&sim->centre.node));
 }
 
 void judge_arrived(struct sim *sim, unsigned tablet, uint64_t last_n)

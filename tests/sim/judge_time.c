@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/sim/judge_inside.h"
+#include "tests/sim/node.h"
 
 void judge_time(struct judge *j, int64_t now_ms)
 {
@@ -57,4 +58,10 @@ void judge_moments(struct judge *j, const struct judged *it)
 int64_t judge_time_ms(const struct sim *sim)
 {
 	return sim->judge->time_ms;
+}
+
+void judge_batched(struct sim *sim)
+{
+	if (sim->centre.node.up)
+		judge_time(sim->judge, node_wall_ms(&sim->centre.node));
 }

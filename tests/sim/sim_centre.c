@@ -193,6 +193,7 @@ static void send_answers(struct sim_centre *c, struct batch *b, bool well)
 	struct sim *sim = c->node.sim;
 
 	judge_committed(sim);
+	judge_batched(sim);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct flight *flight = b->flights[i];
 		struct centre_request *r = &b->requests[i];
