@@ -26,8 +26,8 @@ struct device_run {
 struct member_event {
 	struct id worker, patient, assignment;
 	uint64_t seq;
-	int64_t now_ms, ends_ms; /* INT64_MAX = no end */
-	bool alive;
+	struct term term; /* since this change */
+	bool left;        /* the worker is whose it was until this change */
 };
 
 struct verify {
@@ -57,7 +57,7 @@ void verify_say_record(struct verify *v, const struct kind *kind, const struct i
 
 /* Every record and row against its history; fills v->events. */
 enum status verify_records(struct verify *v) MUST_CHECK;
-/* Memberships against v->events. */
+/* Terms and memberships against v->events. */
 enum status verify_members(struct verify *v) MUST_CHECK;
 
 #endif

@@ -34,6 +34,7 @@ void judge_free(struct judge *j)
 	free(j->rows);
 	free(j->places);
 	free(j->scopes);
+	free(j->moments);
 	free(j->sealed);
 	free(j->conflicts);
 	free(j->awaited);
@@ -293,8 +294,10 @@ static void keep_place(struct judge *j, const struct judged *it)
 		judge_wrong(j, it, "I5", "an edit was taken of a record that never was made");
 	else if (!id_equal(&judge_place_find(j, change->kind->num, &change->id)->patient, patient))
 		judge_wrong(j, it, "I13", "the record belongs to another patient than before");
-	if (strcmp(change->kind->name, "assignment") == 0)
-		j->turn++;
+	if (strcmp(change->kind->name, "assignment") != 0)
+		return;
+	j->turn++;
+	judge_moments(j, it);
 }
 
 static enum status visit(void *ctx, const struct history *row)
@@ -310,6 +313,7 @@ static enum status visit(void *ctx, const struct history *row)
 		sim_wrong(j->sim, "I4", "history %" PRIu64 " is of device %" PRIu32 ", which nobody has", row->seq, row->device);
 		return ST_REFUSED;
 	}
+	judge_time(j, row->received_ms);
 	check_link(j, &it);
 	check_number(j, &it);
 	check_source(j, &it);
@@ -398,8 +402,9 @@ void judge_committed(struct sim *sim)
 	struct store *store = sim->centre.centre.store;
 
 	/* What a store holds whose disk failed is seen after the next start. */
-	if (!sim_is_wrong(sim) && sim->centre.node.up && !store->ops->failed(store))
-		read_history(sim->judge, false);
+	if (sim_is_wrong(sim) || !sim->centre.node.up || store->ops->failed(store))
+		return;
+	read_history(sim->judge, false);
 }
 
 void judge_arrived(struct sim *sim, unsigned tablet, uint64_t last_n)

@@ -27,4 +27,9 @@ void judge_started(struct sim *sim);
 /* Everything rests: projections, every tablet against the model's caseload, history, chain, losers, signed notes. */
 void judge_end(struct sim *sim);
 
+/* A batch was just committed, with or without a row: all that was due by the centre's clock has been settled. */
+void judge_batched(struct sim *sim);
+/* The highest time that any transaction of the centre had, by its clock, as far as it was read. */
+int64_t judge_time_ms(const struct sim *sim);
+
 #endif

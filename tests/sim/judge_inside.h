@@ -1,6 +1,7 @@
 /* judge_inside.h - what the judge's files share; private to them.
  *
  *   judge.c        rows of history as they come: order, chain, form; acknowledgements; starts
+ *   judge_time.c   when assignments begin and end
  *   judge_answer.c what is handed out
  *   judge_model.c  a row as a change of the model, the model's word about it, and what came of it
  *   judge_effect.c what a change must bring about within its commit
@@ -94,6 +95,9 @@ struct judge {
 	struct judge_scope *scopes;
 	size_t scope_room;
 	uint64_t turn;           /* of assignments, from 1 */
+	int64_t time_ms;         /* as the model was told; judge_time.c */
+	int64_t *moments;        /* of assignments, still to come */
+	size_t moment_count, moment_room;
 	struct judge_sealed *sealed;
 	size_t sealed_count, sealed_room;
 	struct judge_conflict *conflicts;
@@ -138,6 +142,11 @@ const struct judge_place *judge_place_find(const struct judge *j, uint8_t kind, 
 bool judge_in_scope(struct judge *j, unsigned tablet, const struct id *patient);
 
 const char *judge_text(struct arena *arena, const struct value *value); /* NULL for null */
+
+/* judge_time.c: a transaction of the centre was at this time, by its clock. */
+void judge_time(struct judge *j, int64_t now_ms);
+/* An assignment was made or changed. */
+void judge_moments(struct judge *j, const struct judged *it);
 
 /* judge_model.c: the row through the model. */
 void judge_model_row(struct judge *j, struct judged *it);

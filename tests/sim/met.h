@@ -81,6 +81,9 @@
 	M(SIGNED, "a note signed") \
 	M(SIGNED_UNSEEN, "words that a signer had not seen became an addendum") \
 	M(SIGNED_TWICE, "a signature came after another one") \
+	M(COVER, "a patient given for a time") \
+	M(BEGAN, "an assignment began by itself") \
+	M(ENDED, "an assignment ended by itself") \
 	M(FILLED, "a patient filled") \
 	M(LET_GO, "a patient let go") \
 	M(PAGES, "an answer of several pages") \

@@ -88,8 +88,7 @@ static void each_section_is_seen_for_itself(void **state)
 /* The patient leaves Ben, who hears of it and writes all the same. */
 static void hold_bens(struct scene *s, struct change *change)
 {
-	agency_unassign(&s->a, &s->ben, &s->patient);
-	scene_heard(change, ++s->a.now_ms);
+	scene_leave(s, &s->ben, change);
 	assert_held(scene_ben(s, change), HELD_NOT_YOURS);
 }
 
