@@ -36,7 +36,7 @@ enum status late_admit(const struct trial *trial, const struct id *patient, uint
 		st = store->ops->history_get(store, seq, in->arena, &ending);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
-	if (heard_ms(trial->change) <= ending.received_ms)
+	if (heard_ms(trial->change) < ending.received_ms)
 		*left_seq_out = seq;
 	return ST_OK;
 }

@@ -4,8 +4,8 @@
  * A tablet that is out of reach goes on with a patient who was handed over meanwhile. What was written before it had
  * heard of that is taken like any other work, and counts as *received after handover*. Each edit tells what its tablet
  * had heard (interval.h, evidence): the centre's time in the last answer applied before it. An answer that tells of the
- * handover was sent no earlier than the handover was made, so whoever had heard of nothing after that moment did not
- * know. What was written later is held, and so is a change that says both: the tablet gives a number of its own to what
+ * handover was sent no earlier than the handover was made, so whoever had heard only what was sent before that moment did
+ * not know. What was written later is held, and so is a change that says both: the tablet gives a number of its own to what
  * is unsent when it learns (apply.h), so honest work is never mixed. Nothing is asked of the cursor or of the order of
  * arrival; the same change is judged the same whenever it is tried again.
  *

@@ -252,8 +252,8 @@ static bool is_late(const struct model *model, const struct model_change *change
 			is = in_scope(model, change->author, patient, at->change.seq, at->change.groups[0].latest_ms);
 		if (was && !is) ended_ms = at->change.groups[0].latest_ms;
 	}
-	for (size_t i = 0; i < change->group_count; i++) if (change->groups[i].heard_ms > ended_ms) return false;
-	return ended_ms >= 0;
+	for (size_t i = 0; i < change->group_count; i++) if (change->groups[i].heard_ms >= ended_ms) return false;
+	return ended_ms > 0;
 }
 static const char *why_held(const struct standing *now)
 {
