@@ -198,7 +198,8 @@ static void roster_say(const struct roster *r, struct buf *out)
 	}
 	buf_add_str(out, ".\n");
 	if (r->ends && r->moved > 0)
-		buf_add_str(out, "Nothing more goes to the tablet; what it sends of them from now on is held.\n");
+		buf_add_str(out, "Nothing more goes to the tablet. What is written there until it hears of this is still taken, what is"
+				  " written then is held.\n");
 }
 
 static enum status roster_print(struct roster *r)
