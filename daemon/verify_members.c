@@ -174,6 +174,7 @@ static bool same_term(const struct term *a, const struct term *b)
 static enum status on_term(void *ctx, const struct term *term)
 {
 	struct compare_terms *c = ctx;
+	const struct term *said = NULL;
 
 	while (c->at < c->count && id_compare(&c->events[c->at].assignment, &term->assignment) < 0) {
 		const struct id missing = c->events[c->at].assignment;
@@ -181,9 +182,11 @@ static enum status on_term(void *ctx, const struct term *term)
 		(void)next_said(c);
 		say_term(c->v, &missing, "history makes this term, and it is missing");
 	}
-	if (c->at == c->count || !id_equal(&c->events[c->at].assignment, &term->assignment))
+	if (c->at < c->count && id_equal(&c->events[c->at].assignment, &term->assignment))
+		said = next_said(c);
+	if (said == NULL)
 		say_term(c->v, &term->assignment, "history knows nothing of this term");
-	else if (!same_term(next_said(c), term))
+	else if (!same_term(said, term))
 		say_term(c->v, &term->assignment, "it is not what its assignment's last change made it");
 	return ST_OK;
 }

@@ -245,15 +245,15 @@ static bool in_scope(const struct model *model, const uint8_t *worker, const uin
 /* Was the patient the author's, until an ending that no edit of the change had heard of? */
 static bool is_late(const struct model *model, const struct model_change *change, const uint8_t *patient)
 {
-	int64_t ended_ms = -1;
+	int64_t ended_ms = INT64_MIN, highest_ms = INT64_MIN; /* what began or ended stays so when a clock goes back */
 	bool is = false, was = false;
 	for (const struct entry *at = model->first; at != NULL; at = at->next, was = is) {
-		if (at->state == TAKEN && same(at->kind->name, "assignment"))
-			is = in_scope(model, change->author, patient, at->change.seq, at->change.groups[0].latest_ms);
+		if (at->change.device == 0 && at->change.groups[0].latest_ms > highest_ms) highest_ms = at->change.groups[0].latest_ms;
+		if (at->state == TAKEN && same(at->kind->name, "assignment")) is = in_scope(model, change->author, patient, at->change.seq, highest_ms);
 		if (was && !is) ended_ms = at->change.groups[0].latest_ms;
 	}
 	for (size_t i = 0; i < change->group_count; i++) if (change->groups[i].heard_ms >= ended_ms) return false;
-	return ended_ms > 0;
+	return ended_ms != INT64_MIN;
 }
 static const char *why_held(const struct standing *now)
 {
