@@ -76,8 +76,8 @@ class PlayedTablet:
     def edit(self, kind, record, group, fields, seen=None, heard=0):
         """seen: the sequence up to which its author had seen the group; None = nothing of what stands. heard: the centre's
         time, in milliseconds, in the last answer before the edit."""
-        body = {0: kind, 1: uuid.UUID(record).bytes, 5: fields, 6: [[group, seen]]}
-        self.send({**body, 4: [heard, 0, 0, 0]} if heard else body)
+        evidence = {4: [heard, 0, 0, 0]} if heard else {}
+        self.send({0: kind, 1: uuid.UUID(record).bytes, **evidence, 5: fields, 6: [[group, seen]]})
 
     def dose(self, record, dose):
         """A medication is one group: all of its fields."""
