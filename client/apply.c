@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "client/journal.h"
 #include "client/live.h"
 #include "client/news.h"
 #include "client/outcome.h"
@@ -357,6 +358,14 @@ uint64_t apply_settled(const struct apply_report *report)
 	return report->accepted + report->merged + report->superseded + report->held + report->returned;
 }
 
+static enum status number_all_dirty(struct replica *r)
+{
+	const struct journal_options all = { .changes_max = SIZE_MAX };
+	size_t count = 0;
+
+	return journal_number(r, &all, &count);
+}
+
 enum status apply_answer(struct replica *r, const struct answer *answer, const struct apply_times *times,
 			 struct apply_report *report_out)
 {
@@ -372,6 +381,8 @@ enum status apply_answer(struct replica *r, const struct answer *answer, const s
 		st = keep_reading(r, answer, times);
 	if (st == ST_OK)
 		st = replica_quiet_end(r);
+	if (st == ST_OK && report.let_go > 0)
+		st = number_all_dirty(r);
 	free(touched);
 	if (st != ST_OK)
 		return st;

@@ -11,7 +11,9 @@
  *   copy (a returned create without one leaves its table); the value stays in the journal.
  * - A deletion at the centre removes the row where nothing is dirty or in flight;
  *   otherwise it is kept in ds_copy (grp 0) until then.
- * - Patients let go (this version): rows stay, ds_caseload says 'left'.
+ * - Patients let go (this version): rows stay, ds_caseload says 'left'. In the same transaction all that is dirty gets
+ *   its numbers, so that no change holds both what was written before this tablet heard of the handover and what was
+ *   written after: the centre takes the one and holds the other (DESIGN.md section 6, Handover).
  * - A new reading is kept; ds_state.reading names it.
  * - What does not fit (an outcome that contradicts an earlier one, a part of a record that is
  *   not here, a record that is another patient's here) changes nothing, is told and logged,

@@ -43,11 +43,13 @@ static enum status check_patient(struct replica *r, struct news *news, bool live
 }
 
 /* Something of the record is dirty or in flight, or only a part of it came: all goes
- * into the copies, and rows take from there what they may. */
+ * into the copies, and rows take from there what they may. So each group counts as seen when its row takes it; the record
+ * as a whole would count for those too that go on showing what they did. It does only where nothing was ever seen of it. */
 static enum status keep_all(struct replica *r, const struct answer_record *record, const struct news *news,
 			    struct arena *arena)
 {
 	const struct kind *kind = record->kind;
+	uint64_t seen = 0;
 	enum status st = live_keep_mark(r, &news->key, record->seq, record->deleted);
 
 	for (int slot = 1; slot < slot_count(kind) && st == ST_OK; slot++)
@@ -55,7 +57,9 @@ static enum status keep_all(struct replica *r, const struct answer_record *recor
 			st = live_keep(r, news, slot);
 	if (st == ST_OK)
 		st = live_settle(r, &news->key, arena);
-	return st == ST_OK && record->whole ? tracks_see(r, &news->key, GROUP_RECORD, record->seq) : st;
+	if (st == ST_OK && record->whole)
+		st = tracks_seen(r, &news->key, GROUP_RECORD, &seen);
+	return st == ST_OK && record->whole && seen == 0 ? tracks_see(r, &news->key, GROUP_RECORD, record->seq) : st;
 }
 
 /* Can it become a row? A part can't where there is no row and nothing of which to make one; nor where the row was only

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/conflict.h"
+#include "daemon/late.h"
 #include "daemon/signing.h"
 
 static bool held(const struct trial *trial)
@@ -87,7 +88,9 @@ static enum status admit_patient(struct trial *trial, const struct id *patient)
 
 	if (trial->as == TRIAL_TABLET && !id_equal(patient, &ID_STAFF))
 		st = store->ops->member_is(store, &trial->source->author, patient, &member);
-	if (st != ST_OK || member)
+	if (st == ST_OK && !member)
+		st = late_admit(trial, patient, &trial->left_seq);
+	if (st != ST_OK || member || trial->left_seq != 0)
 		return st;
 	trial_hold(trial, HELD_NOT_YOURS, "not in the care manager's caseload", trial_patients(trial->in), patient);
 	trial_wait(trial, trial_patients(trial->in), patient);

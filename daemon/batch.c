@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "daemon/series.h"
+#include "daemon/term.h"
 #include "daemon/whole.h"
 #include "proto/limits.h"
 
@@ -487,6 +488,8 @@ static enum status run_batch(struct batch *b, struct centre_request *const *requ
 	env_crash_point(centre->env, "B07 begin");
 	b->in.now_ms = centre->env->wall_ms(centre->env->ctx);
 	st = chain_begin(&b->chain, store);
+	if (st == ST_OK)
+		st = terms_settle(&b->in);
 	for (size_t i = 0; i < count && st == ST_OK; i++)
 		if (requests[i]->status == ST_OK)
 			answer_in_savepoint(b, requests[i]);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/term.h"
 #include "proto/limits.h"
 
 #define REQUEST_ARENA_MAX ((size_t)32 * 1024 * 1024)
@@ -192,6 +193,13 @@ void centre_request_close(struct centre_request *request)
 
 /* --- the centre's own work ---------------------------------------------------------- */
 
+static void act_free(struct centre_act *act)
+{
+	chain_close(&act->chain);
+	arena_close(&act->arena);
+	act->centre = NULL;
+}
+
 enum status centre_act_begin(struct centre_act *act, struct centre *centre)
 {
 	struct store *store = centre->store;
@@ -209,14 +217,10 @@ enum status centre_act_begin(struct centre_act *act, struct centre *centre)
 	arena_init(&act->arena, ACT_ARENA_MAX);
 	act->in = (struct intake){ .store = store, .chain = &act->chain, .schema = centre->schema, .env = centre->env,
 				   .arena = &act->arena, .now_ms = centre->env->wall_ms(centre->env->ctx) };
-	return ST_OK;
-}
-
-static void act_free(struct centre_act *act)
-{
-	chain_close(&act->chain);
-	arena_close(&act->arena);
-	act->centre = NULL;
+	st = terms_settle(&act->in);
+	if (st != ST_OK)
+		centre_act_abort(act);
+	return st;
 }
 
 enum status centre_act_commit(struct centre_act *act)

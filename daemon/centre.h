@@ -91,7 +91,7 @@ enum status centre_trouble(struct failure *why, enum status st);
  * that is withdrawn as this transaction finds it (access.h) gets neither news nor records
  * (NOTICE_WITHDRAWN), whatever it brings is held, and of a brief it is told to send whole:
  * to rebuild one could tell what stands. What does not stand as it was sent it is told as held, as
- * long as what stands can't go down. */
+ * long as what stands can't go down. Assignments that are due are settled first (term.h). */
 void centre_batch(struct centre *centre, struct centre_request *const *requests, size_t count);
 
 /* The last thing before an answered request's bytes are handed to its connection: false where the tablet was withdrawn since
@@ -100,7 +100,7 @@ void centre_batch(struct centre *centre, struct centre_request *const *requests,
  * What was handed over before the withdrawal was committed may still be on the way. */
 bool centre_may_leave(struct centre *centre, struct centre_request *request) MUST_CHECK;
 
-/* --- a command's own work: begin, act through `in`, end --------------------- */
+/* --- a command's own work: begin, act through `in`, end. What is due is settled first (term.h). --- */
 struct centre_act {
 	struct centre *centre;
 	struct chain chain;
@@ -125,10 +125,25 @@ enum status centre_enrol(struct centre *centre, const struct enrol_request *requ
  * login: 1 to 63 of a-z 0-9 . _ -. ST_INVALID, ST_EXISTS. */
 enum status centre_user_add(struct centre_act *act, const struct id *by, const char *login, const char *name,
 			    const char *role, struct id *worker_out, struct failure *why) MUST_CHECK;
-/* reason: own, cover or team. ST_EXISTS: is assigned already. ST_NOT_FOUND: no such worker or patient. */
-enum status centre_assign(struct centre_act *act, const struct id *by, const struct id *worker,
-			  const struct id *patient, const char *reason, struct failure *why) MUST_CHECK;
-/* Ends every assignment of the pair that is in force. *ended_out: how many. */
+
+/* What is to be given to whom, and for how long (term.h). */
+struct giving {
+	struct id worker, patient;
+	const char *reason; /* own, cover or team */
+	int64_t starts_ms;  /* INT64_MIN = now; it may lie ahead, or behind */
+	int64_t ends_ms;    /* TERM_NEVER = until somebody ends it */
+};
+/* What it came to. */
+struct given {
+	bool was, is; /* the worker had the patient before, has them now */
+};
+
+/* An assignment more, of whatever the pair has already: the patient stays as long as any of them is in force.
+ * ST_EXISTS: one for the same reason stands already and leaves nothing of this one out. ST_NOT_FOUND: no such worker or
+ * patient. ST_INVALID: it would end before it begins, or has ended already. */
+enum status centre_assign(struct centre_act *act, const struct id *by, const struct giving *giving,
+			  struct given *given_out, struct failure *why) MUST_CHECK;
+/* Ends every assignment of the pair that is in force, and calls off those to come. *ended_out: how many. */
 enum status centre_unassign(struct centre_act *act, const struct id *by, const struct id *worker,
 			    const struct id *patient, size_t *ended_out, struct failure *why) MUST_CHECK;
 

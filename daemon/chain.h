@@ -103,7 +103,8 @@ struct verify_report {
  *                                           alteration are one finding, at the first
  *   "record note/ID"                        each group's standing value and sequence, deletion, patient, created and
  *                                           last sequence, bookkeeping; a record or row too many or too few
- *   "held 123", "member WORKER/PATIENT", "device 3", "account LOGIN" (access.h), "meta seq", "meta head"
+ *   "held 123", "member WORKER/PATIENT", "term ASSIGNMENT", "device 3", "account LOGIN" (access.h), "meta seq",
+ *                                           "meta head"
  * One who can write the database but not sign, and recomputes digests, links, marks and heads after an alteration,
  * is found at the anchor of the commit that he altered; where that commit had several rows, its records tell which.
  *

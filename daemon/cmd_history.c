@@ -8,6 +8,7 @@
 #include "daemon/cmd.h"
 #include "daemon/cmd_note.h"
 #include "daemon/cmd_text.h"
+#include "daemon/late.h"
 #include "proto/change.h"
 
 /* One change, in desk->arena. */
@@ -17,6 +18,7 @@ struct entry {
 	struct change *change; /* NULL: it can't be read */
 	struct change *merged; /* what stands where it was merged; NULL = nothing was */
 	struct id author;      /* whose value it is */
+	bool late;             /* received after handover */
 };
 
 struct past {
@@ -201,7 +203,7 @@ static void print_entry(struct past *p, const struct entry *e)
 		text_interval(out, &row->at);
 	buf_add_str(out, ", received ");
 	text_moment(out, row->received_ms);
-	buf_add_str(out, "\n");
+	buf_add_str(out, e->late ? ", after handover\n" : "\n");
 	if (row->of_seq != 0) {
 		buf_printf(out, "    it had been held as %" PRIu64 "; ", row->of_seq);
 		buf_printf(out, "answered by %s\n", desk_worker_name(p->desk, &row->author));
@@ -254,6 +256,7 @@ static void row_head(struct past *p, const struct entry *e)
 	table_number(p->table, row->received_ms);
 	text_cell(p->table, results[row->result]);
 	text_cell(p->table, row->result == OUTCOME_HELD ? held_reason_name(row->reason) : NULL);
+	text_cell(p->table, e->late ? "true" : "false");
 }
 
 static void row_field(struct past *p, const struct entry *e, size_t f)
@@ -298,7 +301,8 @@ static struct table *new_table(const struct command_line *line)
 		{ "author", NULL, CELL_ID },	 { "name", NULL, CELL_TEXT },	  { "answers", NULL, CELL_NUMBER },
 		{ "made_from", NULL, CELL_TIME }, { "made_to", NULL, CELL_TIME },  { "tablet_clock", NULL, CELL_TIME },
 		{ "received", NULL, CELL_TIME },
-		{ "result", NULL, CELL_TEXT },	 { "reason", NULL, CELL_TEXT },	  { "group", NULL, CELL_TEXT },
+		{ "result", NULL, CELL_TEXT },	 { "reason", NULL, CELL_TEXT },	  { "after_handover", NULL, CELL_TEXT },
+		{ "group", NULL, CELL_TEXT },
 		{ "field", NULL, CELL_TEXT },	 { "value", NULL, CELL_TEXT },	  { "became", NULL, CELL_TEXT },
 		{ "restores", NULL, CELL_NUMBER },
 	};
@@ -327,6 +331,8 @@ static enum status print_past(struct past *p)
 
 	for (struct entry *e = p->oldest; e != NULL && st == ST_OK; e = e->newer) {
 		st = text_author(p->desk, &e->row, &e->author);
+		if (st == ST_OK)
+			st = late_is(p->desk->centre.store, &e->row, &e->author, &e->late);
 		if (st == ST_OK && p->table != NULL)
 			rows_of(p, e);
 		else if (st == ST_OK)

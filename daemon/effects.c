@@ -4,19 +4,14 @@
 
 #include "daemon/conflict.h"
 #include "daemon/heldwork.h"
+#include "daemon/late.h"
 #include "daemon/series.h"
 #include "daemon/signing.h"
+#include "daemon/term.h"
 
 static bool kind_is(const struct trial *trial, const char *name)
 {
 	return strcmp(trial->change->kind->name, name) == 0;
-}
-
-static bool value_id(const struct kind *kind, const struct row *row, const char *field, struct id *out)
-{
-	int f = kind_field(kind, field, strlen(field));
-
-	return f >= 0 && row->values[f].tag == VALUE_TEXT && id_parse(row->values[f].text, row->values[f].len, out);
 }
 
 static enum status open_conflicts(struct trial *trial, const struct history *row)
@@ -41,12 +36,12 @@ static enum status open_conflicts(struct trial *trial, const struct history *row
 
 /* --- membership --- */
 
-/* Bring one membership in line with the assignments that stand. */
+/* Bring one membership in line with the assignments that are in force. */
 static enum status member_follow(struct intake *in, const struct id *worker, const struct id *patient, uint64_t seq)
 {
 	struct store *store = in->store;
 	bool assigned = false, member = false;
-	enum status st = store->ops->assignment_open(store, worker, patient, in->now_ms, &assigned);
+	enum status st = store->ops->term_in_force(store, worker, patient, &assigned);
 
 	if (st == ST_OK)
 		st = store->ops->member_is(store, worker, patient, &member);
@@ -61,12 +56,15 @@ static enum status member_follow(struct intake *in, const struct id *worker, con
 static enum status follow_assignment(struct trial *trial, const struct history *row)
 {
 	const struct record *record = trial->record;
-	struct id worker = { { 0 } };
-	enum status st = ST_OK;
+	struct store *store = trial->in->store;
+	struct term term;
+	enum status st;
 
-	if (value_id(record->kind, &record->row, "worker", &worker))
-		st = member_follow(trial->in, &worker, &record->patient, row->seq);
-	if (st == ST_OK && !id_is_zero(&trial->worker_before) && !id_equal(&worker, &trial->worker_before))
+	term_of(record, trial->in->now_ms, &term);
+	st = store->ops->term_put(store, &term);
+	if (st == ST_OK && !id_is_zero(&term.worker))
+		st = member_follow(trial->in, &term.worker, &record->patient, row->seq);
+	if (st == ST_OK && !id_is_zero(&trial->worker_before) && !id_equal(&term.worker, &trial->worker_before))
 		st = member_follow(trial->in, &trial->worker_before, &record->patient, row->seq);
 	env_crash_point(trial->in->env, "B19 reassign");
 	return st;
@@ -143,6 +141,8 @@ enum status effects_of(struct trial *trial, const struct history *row)
 		st = signing_effects(trial, row);
 	if (st == ST_OK)
 		st = series_effects(trial);
+	if (st == ST_OK)
+		st = late_effects(trial);
 	if (st == ST_OK && trial->change->create)
 		st = held_wake(in, trial->change->kind, &trial->change->id);
 	return st;

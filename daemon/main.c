@@ -33,7 +33,7 @@ static const struct command_row commands[] = {
 	{ "patient link", "A B", "Say that A is the same person as B; nothing is merged.", CMD_AS_OPTIONS, 2, 2,
 	  cmd_patient_link },
 	{ "patient unlink", "A", "Say so no more.", CMD_AS_OPTIONS, 1, 1, cmd_patient_unlink },
-	{ "assign", "--user LOGIN (--patient ID)... | --all", "Give patients to a care manager.", CMD_ASSIGN_OPTIONS, 0, 0,
+	{ "assign", "--user LOGIN (--patient ID)... | --all", "Give patients to a care manager, for good or for a time.", CMD_ASSIGN_OPTIONS, 0, 0,
 	  cmd_assign },
 	{ "unassign", "--user LOGIN (--patient ID)... | --all", "Take patients from a care manager.",
 	  CMD_UNASSIGN_OPTIONS, 0, 0, cmd_unassign },

@@ -7,6 +7,7 @@
 static const char *const roles[] = { "care-manager", "supervisor", "admin" };
 
 #define LOGIN_MAX 63
+#define RECORD_ARENA_MAX ((size_t)64 * 1024 * 1024)
 
 /* --- making changes ----------------------------------------------------------- */
 
@@ -154,88 +155,169 @@ static enum status check_pair(struct centre_act *act, const struct id *worker, c
 	return st == ST_OK ? ST_OK : failure_set(why, st, NULL, NULL, NULL);
 }
 
-enum status centre_assign(struct centre_act *act, const struct id *by, const struct id *worker,
-			  const struct id *patient, const char *reason, struct failure *why)
+#define PAIR_TERMS 16 /* read at once */
+
+/* May this giving be made at all, by the moment of the transaction? */
+static enum status check_times(const struct centre_act *act, const struct giving *giving, struct failure *why)
+{
+	if (giving->ends_ms <= act->in.now_ms)
+		return failure_set(why, ST_INVALID, "The assignment would have ended already.", NULL,
+				   "Give an end (--until) that is still to come.");
+	if (giving->ends_ms <= giving->starts_ms)
+		return failure_set(why, ST_INVALID, "The assignment would end before it begins.", NULL,
+				   "Give an end (--until) that is later than its beginning (--from).");
+	return ST_OK;
+}
+
+static bool value_is(const struct kind *kind, const struct row *row, const char *field, const char *text)
+{
+	const int f = kind_field(kind, field, strlen(field));
+	const struct value *value = f >= 0 ? &row->values[f] : NULL;
+
+	return value == NULL ||
+	       (value->tag == VALUE_TEXT && value->len == strlen(text) && memcmp(value->text, text, value->len) == 0);
+}
+
+static int64_t moment_or(const struct kind *kind, const struct row *row, const char *field, int64_t otherwise)
+{
+	const int f = kind_field(kind, field, strlen(field));
+
+	return f >= 0 && row->values[f].tag == VALUE_INT ? row->values[f].integer : otherwise;
+}
+
+/* Does this assignment leave nothing of the giving out? */
+static enum status holds_all(struct centre_act *act, const struct giving *giving, const struct term *term, bool *out)
 {
 	struct store *store = act->centre->store;
 	const struct kind *kind = need_kind(act->centre->schema, "assignment");
-	char worker_text[ID_TEXT_SIZE];
-	struct change *change;
-	bool open = false;
-	enum status st = check_pair(act, worker, patient, why);
+	/* Whatever its `starts` says: the clock may have been set back since. */
+	const bool begun = term->in_force && giving->starts_ms >= act->in.now_ms;
+	struct record *record;
+	struct arena arena;
+	enum status st;
 
-	if (st != ST_OK)
-		return st;
-	st = store->ops->assignment_open(store, worker, patient, act->in.now_ms, &open);
-	if (st != ST_OK)
-		return failure_set(why, st, NULL, NULL, NULL);
-	if (open)
-		return failure_set(why, ST_EXISTS, "That care manager has this patient already.", NULL, NULL);
-	change = new_change(act, kind, patient);
+	arena_init(&arena, RECORD_ARENA_MAX);
+	record = arena_zalloc(&arena, sizeof *record);
+	st = record != NULL ? store->ops->record_get(store, kind, &term->assignment, &arena, record) : ST_NOMEM;
+	if (st == ST_OK)
+		*out = value_is(kind, &record->row, "reason", giving->reason) &&
+		       (begun || moment_or(kind, &record->row, "starts", INT64_MIN) <= giving->starts_ms) &&
+		       moment_or(kind, &record->row, "ends", TERM_NEVER) >= giving->ends_ms;
+	arena_close(&arena);
+	return st;
+}
+
+static enum status is_held_already(struct centre_act *act, const struct giving *giving, bool *out)
+{
+	struct store *store = act->centre->store;
+	struct term terms[PAIR_TERMS];
+	size_t count = PAIR_TERMS;
+	struct id after = { { 0 } };
+	enum status st = ST_OK;
+
+	*out = false;
+	while (st == ST_OK && count == PAIR_TERMS && !*out) {
+		st = store->ops->term_pair(store, &giving->worker, &giving->patient, &after, terms, PAIR_TERMS, &count);
+		for (size_t i = 0; i < count && st == ST_OK && !*out; i++) {
+			st = holds_all(act, giving, &terms[i], out);
+			after = terms[i].assignment;
+		}
+	}
+	return st;
+}
+
+static enum status make_assignment(struct centre_act *act, const struct id *by, const struct giving *giving,
+				   struct failure *why)
+{
+	const struct kind *kind = need_kind(act->centre->schema, "assignment");
+	struct change *change = new_change(act, kind, &giving->patient);
+	char worker_text[ID_TEXT_SIZE];
+
 	if (change == NULL)
 		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
-	id_format(worker, worker_text);
+	id_format(&giving->worker, worker_text);
 	set_field(&change->row, kind, "worker", value_text(worker_text, ID_TEXT_LEN));
-	set_field(&change->row, kind, "reason", value_string(reason));
-	set_field(&change->row, kind, "starts", value_int(act->in.now_ms));
+	set_field(&change->row, kind, "reason", value_string(giving->reason));
+	set_field(&change->row, kind, "starts", value_int(giving->starts_ms));
+	if (giving->ends_ms != TERM_NEVER)
+		set_field(&change->row, kind, "ends", value_int(giving->ends_ms));
 	return make(act, by, change, why);
 }
 
-struct ending {
-	struct centre_act *act;
-	const struct kind *kind;
-	int worker, ends; /* fields */
-	char worker_text[ID_TEXT_SIZE];
-	struct change *changes[64];
-	size_t count;
-};
-
-/* An edit that ends the assignment now. Texts of the row live only until the walk goes on. */
-static enum status note_ending(void *ctx, const struct record *record)
+enum status centre_assign(struct centre_act *act, const struct id *by, const struct giving *giving,
+			  struct given *given_out, struct failure *why)
 {
-	struct ending *e = ctx;
-	const struct value *worker = &record->row.values[e->worker], *ends = &record->row.values[e->ends];
-	const struct group *group = &e->kind->groups[e->kind->fields[e->ends].group];
-	struct change *change;
+	struct store *store = act->centre->store;
+	struct giving meant = *giving;
+	struct given given = { 0 };
+	bool held = false;
+	enum status st = check_pair(act, &meant.worker, &meant.patient, why);
 
-	if (record->deleted || worker->tag != VALUE_TEXT || worker->len != ID_TEXT_LEN ||
-	    memcmp(worker->text, e->worker_text, ID_TEXT_LEN) != 0)
-		return ST_OK;
-	if (ends->tag == VALUE_INT && ends->integer <= e->act->in.now_ms)
-		return ST_OK;
-	if (e->count == sizeof e->changes / sizeof e->changes[0])
-		return ST_LIMIT;
-	assert(group->mask == UINT64_C(1) << e->ends); /* `ends` is a group of its own */
-	change = arena_zalloc(&e->act->arena, sizeof *change);
+	if (meant.starts_ms == INT64_MIN)
+		meant.starts_ms = act->in.now_ms;
+	if (st == ST_OK)
+		st = check_times(act, &meant, why);
+	if (st != ST_OK)
+		return st;
+	st = is_held_already(act, &meant, &held);
+	if (st == ST_OK)
+		st = store->ops->member_is(store, &meant.worker, &meant.patient, &given.was);
+	if (st != ST_OK)
+		return failure_set(why, st, NULL, NULL, NULL);
+	if (held)
+		return failure_set(why, ST_EXISTS, "That care manager has this patient already.", NULL, NULL);
+	st = make_assignment(act, by, &meant, why);
+	if (st != ST_OK)
+		return st;
+	st = store->ops->member_is(store, &meant.worker, &meant.patient, &given.is);
+	if (st != ST_OK)
+		return failure_set(why, st, NULL, NULL, NULL);
+	*given_out = given;
+	return ST_OK;
+}
+
+/* An edit that ends the assignment now; it may not have begun. */
+static enum status end_one(struct centre_act *act, const struct id *by, const struct term *term, struct failure *why)
+{
+	const struct kind *kind = need_kind(act->centre->schema, "assignment");
+	const int ends = kind_field(kind, "ends", strlen("ends"));
+	struct change *change = arena_zalloc(&act->arena, sizeof *change);
+	const struct group *group;
+
 	if (change == NULL)
-		return ST_NOMEM;
-	change->kind = e->kind;
-	change->id = record->id;
-	change->patient = record->patient;
+		return failure_set(why, ST_NOMEM, NULL, NULL, NULL);
+	assert(ends >= 0);
+	group = &kind->groups[kind->fields[ends].group];
+	assert(group->mask == UINT64_C(1) << ends); /* `ends` is a group of its own */
+	change->kind = kind;
+	change->id = term->assignment;
+	change->patient = term->patient;
 	change->group_count = 1;
 	change->groups[0].num = group->num;
-	change->row.values[e->ends] = value_int(e->act->in.now_ms);
-	e->changes[e->count++] = change;
-	return ST_OK;
+	change->row.values[ends] = value_int(act->in.now_ms);
+	return make(act, by, change, why);
 }
 
 enum status centre_unassign(struct centre_act *act, const struct id *by, const struct id *worker,
 			    const struct id *patient, size_t *ended_out, struct failure *why)
 {
 	struct store *store = act->centre->store;
-	struct ending e = { .act = act, .kind = need_kind(act->centre->schema, "assignment") };
-	enum status st;
+	struct term terms[PAIR_TERMS];
+	size_t count = PAIR_TERMS, ended = 0;
+	struct id after = { { 0 } };
+	enum status st = ST_OK;
 
-	id_format(worker, e.worker_text);
-	e.worker = kind_field(e.kind, "worker", strlen("worker"));
-	e.ends = kind_field(e.kind, "ends", strlen("ends"));
-	assert(e.worker >= 0 && e.ends >= 0);
-	st = store->ops->record_each(store, e.kind, patient, note_ending, &e);
-	if (st != ST_OK)
-		return failure_set(why, st, NULL, NULL, NULL);
-	for (size_t i = 0; i < e.count && st == ST_OK; i++)
-		st = make(act, by, e.changes[i], why);
+	while (st == ST_OK && count == PAIR_TERMS) {
+		st = store->ops->term_pair(store, worker, patient, &after, terms, PAIR_TERMS, &count);
+		if (st != ST_OK)
+			return failure_set(why, st, NULL, NULL, NULL);
+		for (size_t i = 0; i < count && st == ST_OK; i++) {
+			st = end_one(act, by, &terms[i], why);
+			after = terms[i].assignment;
+		}
+		ended += count;
+	}
 	if (st == ST_OK)
-		*ended_out = e.count;
+		*ended_out = ended;
 	return st;
 }

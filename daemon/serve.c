@@ -16,6 +16,7 @@
 #include "common/zone.h"
 #include "daemon/https.h"
 #include "daemon/renewal.h"
+#include "daemon/term.h"
 #include "proto/limits.h"
 
 #define REAP_EVERY_MS 5000
@@ -23,6 +24,7 @@
 #define NAME_SIZE 256
 #define RENEW_EVERY_MS (6 * INT64_C(3600000)) /* visits that repeat are planned weeks ahead */
 #define RENEW_AGAIN_MS INT64_C(600000)        /* after a failure */
+#define TERMS_SOONEST_MS 20 /* between two looks */
 
 const struct setting_row SERVE_SETTINGS[] = {
 	{ "listen", SETTING_TEXT, "", 1, 200, "0.0.0.0:8443", "Address and port to listen at" },
@@ -41,6 +43,16 @@ struct renewing {
 	atomic_bool going;
 };
 
+/* Assignments that begin or end by themselves, by the writer's thread. */
+struct settling {
+	struct writer_job job;
+	struct writer_thread *writer;
+	const struct env *env;
+	atomic_llong next_ms; /* the soonest that was known at the last look; wall clock */
+	atomic_bool going;
+	int64_t looked_ms;    /* boot clock; the main thread alone */
+};
+
 /* All that a running centre holds; zeroed, every part can be let go. */
 struct serving {
 	const struct serve_options *options;
@@ -50,6 +62,7 @@ struct serving {
 	struct writer_thread writer;
 	struct https *https;
 	struct renewing renewing;
+	struct settling settling;
 	char agency[NAME_SIZE], database[FILES_PATH_MAX], running[FILES_PATH_MAX], port[FILES_PATH_MAX];
 	int lock, signals;
 	uint16_t listening;
@@ -279,14 +292,68 @@ static void renew_init(struct serving *s)
 	s->centre.renew_ctx = r;
 }
 
+/* --- assignments that begin or end by themselves -------------------------------- */
+
+static void settle_work(struct centre *centre, void *ctx)
+{
+	struct settling *t = ctx;
+	int64_t next_ms = TERM_NEVER;
+	const enum status st = terms_step(centre, &next_ms);
+
+	if (st != ST_OK)
+		env_log(t->env, LOG_WARNING, "serve", "settling-failed", "status=%s", status_name(st));
+	atomic_store(&t->next_ms, st == ST_OK ? next_ms : TERM_NEVER); /* after a failure: at the next look */
+}
+
+static void settle_done(void *ctx)
+{
+	struct settling *t = ctx;
+
+	atomic_store(&t->going, false);
+}
+
+/* A look is at least one every REAP_EVERY_MS: a command may have assigned something, and the wall clock may be set. */
+static void settle_look(struct serving *s)
+{
+	struct settling *t = &s->settling;
+	const int64_t boot_ms = t->env->boot_ms(t->env->ctx);
+	const bool due = atomic_load(&t->next_ms) <= t->env->wall_ms(t->env->ctx);
+
+	if ((!due && boot_ms - t->looked_ms < REAP_EVERY_MS) || atomic_exchange(&t->going, true))
+		return;
+	t->looked_ms = boot_ms;
+	writer_submit(t->writer, &t->job);
+}
+
+/* How long the main thread may sleep. */
+static int settle_wait_ms(const struct settling *t)
+{
+	const int64_t now_ms = t->env->wall_ms(t->env->ctx), next_ms = atomic_load(&t->next_ms);
+
+	if (next_ms > now_ms + REAP_EVERY_MS)
+		return REAP_EVERY_MS;
+	return next_ms > now_ms + TERMS_SOONEST_MS ? (int)(next_ms - now_ms) : TERMS_SOONEST_MS;
+}
+
+static void settle_init(struct serving *s)
+{
+	struct settling *t = &s->settling;
+
+	t->writer = &s->writer;
+	t->env = s->options->env;
+	t->job = (struct writer_job){ .work = settle_work, .done = settle_done, .ctx = t };
+	atomic_store(&t->next_ms, INT64_MIN); /* look at once: something may have come meanwhile */
+}
+
 static void wait_for_signal(struct serving *s)
 {
 	struct pollfd fd = { .fd = s->signals, .events = POLLIN };
 
 	do {
 		renew_if_due(s);
+		settle_look(s);
 		https_reap(s->https);
-	} while (poll(&fd, 1, REAP_EVERY_MS) <= 0 || (fd.revents & POLLIN) == 0);
+	} while (poll(&fd, 1, settle_wait_ms(&s->settling)) <= 0 || (fd.revents & POLLIN) == 0);
 	notify("STOPPING=1");
 }
 
@@ -354,6 +421,7 @@ enum status serve_run(const struct serve_options *options, struct failure *why)
 	}
 	env_log(options->env, LOG_NOTICE, "serve", "start", "unclean=%d", unclean);
 	renew_init(&s);
+	settle_init(&s);
 	st = listen_at(&s, why);
 	started = st == ST_OK;
 	if (started)

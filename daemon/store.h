@@ -20,6 +20,9 @@
  *                                          (kind, id, seq)
  *   anchor(seq, …)                         signed heads of the chain, one a commit
  *   held(seq, …)  member(worker, patient, from_seq, to_seq)
+ *   term(assignment, worker, patient, in_force, due_ms)
+ *                                          what each assignment means by its last change (term.h);
+ *                                          index (worker, patient), and (due_ms) of those not null
  *   account(worker, login, …)  device(device, …)  code(secret digest, …)
  */
 #ifndef DAEMON_STORE_H
@@ -155,6 +158,15 @@ struct member {
 	uint64_t from_seq, to_seq;
 };
 
+#define TERM_NEVER INT64_MAX
+
+/* What an assignment means since its last change (term.h). */
+struct term {
+	struct id assignment, worker, patient;
+	bool in_force;  /* it gives its worker the patient */
+	int64_t due_ms; /* when it is to begin or to end by itself; TERM_NEVER */
+};
+
 /* The name of a row, whether or not the row can be read. */
 struct record_name {
 	int64_t kind_num; /* as stored: the schema may have no such kind */
@@ -169,6 +181,7 @@ typedef enum status store_history_fn(void *ctx, const struct history *history);
 typedef enum status store_held_fn(void *ctx, const struct held *held);
 typedef enum status store_anchor_fn(void *ctx, const struct anchor *anchor);
 typedef enum status store_member_fn(void *ctx, const struct member *member);
+typedef enum status store_term_fn(void *ctx, const struct term *term);
 typedef enum status store_name_fn(void *ctx, const struct record_name *name);
 
 /* Every function: ST_NOT_FOUND where the thing asked for is not there; ST_IO, ST_FULL,
@@ -246,14 +259,29 @@ struct store_ops {
 	enum status (*member_open)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 	enum status (*member_close)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 	enum status (*member_is)(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+	/* The change that ended the worker's newest membership as of seq (UINT64_MAX = now). ST_NOT_FOUND: it lasts, or
+	 * there was none. */
+	enum status (*member_left)(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+				   uint64_t *left_seq_out);
 	/* Patients of the worker as of seq (UINT64_MAX = now), ascending by id; in the arena. */
 	enum status (*member_list)(struct store *s, const struct id *worker, uint64_t seq,
 				   struct arena *arena, struct id **out, size_t *count_out);
 	/* All memberships, open and closed, by worker, patient, from_seq. */
 	enum status (*member_each)(struct store *s, store_member_fn *fn, void *ctx);
-	/* Is there an assignment record worker → patient in force (not deleted, ends null or > now)? */
-	enum status (*assignment_open)(struct store *s, const struct id *worker, const struct id *patient,
-				       int64_t now_ms, bool *out);
+
+	enum status (*term_put)(struct store *s, const struct term *term); /* in place of what the assignment had */
+	/* Does any assignment of the pair give the worker the patient? */
+	enum status (*term_in_force)(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+	/* Those of a pair that are in force or to come, by assignment, behind `after` (all zero: from the first), at most room. */
+	enum status (*term_pair)(struct store *s, const struct id *worker, const struct id *patient,
+				 const struct id *after, struct term *terms, size_t room, size_t *count_out);
+	/* Those that are due at now_ms, the soonest first, at most room. */
+	enum status (*term_due)(struct store *s, int64_t now_ms, struct term *terms, size_t room, size_t *count_out);
+	enum status (*term_next)(struct store *s, int64_t *due_ms_out); /* the soonest; TERM_NEVER: none */
+	/* The patients whom a worker has or is to have, ascending by id; in the arena. */
+	enum status (*term_patients)(struct store *s, const struct id *worker, struct arena *arena, struct id **out,
+				     size_t *count_out);
+	enum status (*term_each)(struct store *s, store_term_fn *fn, void *ctx); /* all, by assignment */
 
 	enum status (*account_put)(struct store *s, const struct account *account);
 	enum status (*account_by_login)(struct store *s, const char *login, struct account *out);

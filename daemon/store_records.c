@@ -134,15 +134,6 @@ static enum status write_columns(struct sqlite_store *store, struct buf *sql, co
 	return st;
 }
 
-/* assignment_open finds the records of a pair by this. */
-static void write_pair_index(struct buf *sql, const struct schema *schema)
-{
-	const struct kind *kind = schema_kind(schema, "assignment", strlen("assignment"));
-
-	if (kind != NULL && kind_has_patient(kind) && kind_field(kind, "worker", strlen("worker")) >= 0)
-		buf_add_str(sql, "CREATE INDEX IF NOT EXISTS assignment_pair ON \"assignment\"(\"worker\",\"patient\");");
-}
-
 static enum status exec_buf(struct sqlite_store *store, struct buf *sql)
 {
 	enum status st = buf_status(sql);
@@ -167,10 +158,6 @@ enum status records_layout(struct sqlite_store *store)
 			st = write_columns(store, &sql, &schema->kinds[i]);
 		if (st == ST_OK)
 			st = exec_buf(store, &sql);
-	}
-	if (st == ST_OK) {
-		write_pair_index(&sql, schema);
-		st = exec_buf(store, &sql);
 	}
 	buf_close(&sql);
 	return st;

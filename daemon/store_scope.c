@@ -58,6 +58,32 @@ enum status sqlite_member_is(struct store *s, const struct id *worker, const str
 	return st;
 }
 
+enum status sqlite_member_left(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+			       uint64_t *left_seq_out)
+{
+	enum status st;
+	sqlite3_stmt *stmt = prepare_pair(s,
+					  "SELECT to_seq FROM member WHERE worker=?1 AND patient=?2 AND from_seq<=?3"
+					  " ORDER BY from_seq DESC LIMIT 1",
+					  worker, patient, &st);
+	struct columns columns = columns_of(stmt, NULL);
+	uint64_t left_seq;
+
+	if (stmt == NULL)
+		return st;
+	bind_number(stmt, 3, seq);
+	st = store_row(s, stmt);
+	if (st != ST_OK)
+		return st;
+	left_seq = column_number(&columns);
+	st = columns_end(&columns);
+	if (st == ST_OK && (left_seq == 0 || left_seq > seq))
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		*left_seq_out = left_seq;
+	return st;
+}
+
 /* Patients one after the other, in growing memory: each step doubles the room. */
 static enum status list_add(struct arena *arena, struct id **list, size_t *room, size_t count)
 {
@@ -94,6 +120,20 @@ static enum status list_read(struct store *s, sqlite3_stmt *stmt, struct arena *
 	}
 }
 
+enum status store_ids(struct store *s, sqlite3_stmt *stmt, struct arena *arena, struct id **out, size_t *count_out)
+{
+	struct id *list = NULL;
+	size_t count = 0;
+	const enum status st = list_read(s, stmt, arena, &list, &count);
+
+	db_done(stmt);
+	if (st != ST_OK)
+		return st;
+	*out = list;
+	*count_out = count;
+	return ST_OK;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the table of functions gives it its parameters. */
 enum status sqlite_member_list(struct store *s, const struct id *worker, uint64_t seq, struct arena *arena,
 			       struct id **out, size_t *count_out)
@@ -103,20 +143,12 @@ enum status sqlite_member_list(struct store *s, const struct id *worker, uint64_
 					   "SELECT patient FROM member WHERE worker=?1 AND from_seq<=?2"
 					   " AND (to_seq IS NULL OR to_seq>?2) ORDER BY patient",
 					   &st);
-	struct id *list = NULL;
-	size_t count = 0;
 
 	if (stmt == NULL)
 		return st;
 	db_bind_id_blob(stmt, 1, worker);
 	bind_number(stmt, 2, seq);
-	st = list_read(s, stmt, arena, &list, &count);
-	db_done(stmt);
-	if (st != ST_OK)
-		return st;
-	*out = list;
-	*count_out = count;
-	return ST_OK;
+	return store_ids(s, stmt, arena, out, count_out);
 }
 
 /* The membership after *member in order; the first one where `first`. */
@@ -161,38 +193,4 @@ enum status sqlite_member_each(struct store *s, store_member_fn *fn, void *ctx)
 		st = member_next(s, &member, false);
 	}
 	return st == ST_NOT_FOUND ? ST_OK : st;
-}
-
-enum status sqlite_assignment_open(struct store *s, const struct id *worker, const struct id *patient, int64_t now_ms,
-				   bool *out)
-{
-	const struct kind *kind = schema_kind(s->schema, "assignment", strlen("assignment"));
-	enum status st;
-	sqlite3_stmt *stmt;
-	struct id id;
-	bool row = true, deleted = true;
-
-	if (kind == NULL) {
-		*out = false;
-		return ST_OK;
-	}
-	stmt = store_prepare(s,
-			     "SELECT \"id\" FROM \"assignment\" WHERE \"worker\"=?1 AND \"patient\"=?2"
-			     " AND (\"ends\" IS NULL OR \"ends\">?3)",
-			     &st);
-	if (stmt == NULL)
-		return st;
-	db_bind_id(&sqlite_of(s)->db, stmt, 1, worker);
-	db_bind_id(&sqlite_of(s)->db, stmt, 2, patient);
-	bind_int(stmt, 3, now_ms);
-	while (st == ST_OK && row && deleted) {
-		st = db_step(&sqlite_of(s)->db, stmt, &row);
-		if (st != ST_OK || !row)
-			break;
-		st = db_column_id(stmt, 0, &id) ? sqlite_record_head(s, kind, &id, NULL, &deleted) : ST_CORRUPT;
-	}
-	db_done(stmt);
-	if (st == ST_OK)
-		*out = row && !deleted;
-	return st == ST_NOT_FOUND ? ST_CORRUPT : st;
 }

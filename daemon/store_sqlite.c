@@ -41,6 +41,11 @@ static const char TABLES[] =
 	"CREATE INDEX IF NOT EXISTS held_state ON held(state);"
 	"CREATE TABLE IF NOT EXISTS member(worker BLOB NOT NULL, patient BLOB NOT NULL, from_seq INTEGER NOT NULL,"
 	" to_seq INTEGER, PRIMARY KEY(worker, patient, from_seq)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS term(assignment BLOB NOT NULL PRIMARY KEY, worker BLOB NOT NULL,"
+	" patient BLOB NOT NULL, in_force INTEGER NOT NULL, due_ms INTEGER) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS term_pair ON term(worker, patient, assignment);"
+	"CREATE INDEX IF NOT EXISTS term_due ON term(due_ms) WHERE due_ms IS NOT NULL;"
+	"DROP INDEX IF EXISTS assignment_pair;" /* pairs were looked up in the kind's table once */
 	"CREATE TABLE IF NOT EXISTS account(worker BLOB NOT NULL PRIMARY KEY, login TEXT NOT NULL UNIQUE,"
 	" name TEXT NOT NULL, role TEXT NOT NULL, active INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS device(device INTEGER NOT NULL PRIMARY KEY, worker BLOB NOT NULL,"
@@ -415,9 +420,16 @@ static const struct store_ops OPS = {
 	.member_open = sqlite_member_open,
 	.member_close = sqlite_member_close,
 	.member_is = sqlite_member_is,
+	.member_left = sqlite_member_left,
 	.member_list = sqlite_member_list,
 	.member_each = sqlite_member_each,
-	.assignment_open = sqlite_assignment_open,
+	.term_put = sqlite_term_put,
+	.term_in_force = sqlite_term_in_force,
+	.term_pair = sqlite_term_pair,
+	.term_due = sqlite_term_due,
+	.term_next = sqlite_term_next,
+	.term_patients = sqlite_term_patients,
+	.term_each = sqlite_term_each,
 	.account_put = sqlite_account_put,
 	.account_by_login = sqlite_account_by_login,
 	.account_by_worker = sqlite_account_by_worker,
@@ -501,6 +513,8 @@ static enum status layout_make(struct store *s, const struct digest *layout)
 		st = device_complete(store);
 	if (st == ST_OK)
 		st = records_layout(store);
+	if (st == ST_OK)
+		st = terms_complete(s);
 	if (st == ST_OK)
 		st = sqlite_meta_set_int(s, "schema_version", s->schema->version);
 	if (st == ST_OK)

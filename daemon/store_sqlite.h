@@ -108,11 +108,26 @@ enum status sqlite_held_each(struct store *s, const struct kind *wait_kind, cons
 enum status sqlite_member_open(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 enum status sqlite_member_close(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq);
 enum status sqlite_member_is(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+enum status sqlite_member_left(struct store *s, const struct id *worker, const struct id *patient, uint64_t seq,
+			       uint64_t *left_seq_out);
 enum status sqlite_member_list(struct store *s, const struct id *worker, uint64_t seq, struct arena *arena,
 			       struct id **out, size_t *count_out);
 enum status sqlite_member_each(struct store *s, store_member_fn *fn, void *ctx);
-enum status sqlite_assignment_open(struct store *s, const struct id *worker, const struct id *patient, int64_t now_ms,
-				   bool *out);
+/* What a statement's first column lists, in the arena; ends the statement. */
+enum status store_ids(struct store *s, sqlite3_stmt *stmt, struct arena *arena, struct id **out, size_t *count_out);
+
+/* store_term.c */
+enum status sqlite_term_put(struct store *s, const struct term *term);
+enum status sqlite_term_in_force(struct store *s, const struct id *worker, const struct id *patient, bool *out);
+enum status sqlite_term_pair(struct store *s, const struct id *worker, const struct id *patient, const struct id *after,
+			     struct term *terms, size_t room, size_t *count_out);
+enum status sqlite_term_due(struct store *s, int64_t now_ms, struct term *terms, size_t room, size_t *count_out);
+enum status sqlite_term_next(struct store *s, int64_t *due_ms_out);
+enum status sqlite_term_patients(struct store *s, const struct id *worker, struct arena *arena, struct id **out,
+				 size_t *count_out);
+enum status sqlite_term_each(struct store *s, store_term_fn *fn, void *ctx);
+/* For each assignment without a term the one it has by its last change: of agencies made before terms were kept. */
+enum status terms_complete(struct store *s) MUST_CHECK;
 
 /* store_people.c */
 enum status sqlite_account_put(struct store *s, const struct account *account);

@@ -60,6 +60,7 @@ struct trial {
 	bool exists;
 	bool closed; /* so the record was when the change came (signing.h) */
 	bool signs;  /* the change is a signature of the note */
+	uint64_t left_seq; /* the patient had left its author's caseload by this change, unknown to the author (late.h); 0: not so */
 	struct id worker_before; /* assignment: whose it was; zero = none */
 	struct hold hold;
 	struct ruling rulings[SCHEMA_FIELDS_MAX + 1]; /* in the order of group numbers */

@@ -33,8 +33,8 @@ struct account_mark {
 struct member_event {
 	struct id worker, patient, assignment;
 	uint64_t seq;
-	int64_t now_ms, ends_ms; /* INT64_MAX = no end */
-	bool alive;
+	struct term term; /* since this change */
+	bool left;        /* the worker is whose it was until this change */
 };
 
 struct verify {
@@ -65,7 +65,7 @@ void verify_say_record(struct verify *v, const struct kind *kind, const struct i
 
 /* Every record and row against its history; fills v->events. */
 enum status verify_records(struct verify *v) MUST_CHECK;
-/* Memberships against v->events. */
+/* Terms and memberships against v->events. */
 enum status verify_members(struct verify *v) MUST_CHECK;
 
 struct access_event;

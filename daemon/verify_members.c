@@ -1,7 +1,7 @@
-/* verify_members.c - memberships said again from the assignments' history, and compared with what stands.
+/* verify_members.c - terms and memberships said again from the assignments' history, and compared with what stands.
  *
- * A membership follows the assignments of its pair: after each change of one of them it is open where any of them is
- * alive and has no end, or one later than that moment.
+ * An assignment's term is what it meant at the moment of its last change (term.h). A membership follows the assignments
+ * of its pair: after each change of one of them it is open where any of them is in force.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static bool in_force(const struct member_event *events, size_t last)
 
 		for (size_t j = i + 1; j <= last && newest; j++)
 			newest = !id_equal(&events[j].assignment, &events[i].assignment);
-		if (newest && events[i].alive && events[i].ends_ms > events[last].now_ms)
+		if (newest && events[i].term.in_force)
 			return true;
 	}
 	return false;
@@ -124,6 +124,93 @@ static enum status on_member(void *ctx, const struct member *member)
 	return ST_OK;
 }
 
+/* --- terms --- */
+
+static int by_assignment(const void *left, const void *right)
+{
+	const struct member_event *a = left, *b = right;
+	int order = id_compare(&a->assignment, &b->assignment);
+
+	if (order == 0)
+		order = (a->seq > b->seq) - (a->seq < b->seq);
+	return order != 0 ? order : (int)a->left - (int)b->left;
+}
+
+struct compare_terms {
+	struct verify *v;
+	const struct member_event *events; /* by assignment */
+	size_t count, at;
+};
+
+/* The next one that history says; NULL: there is none. */
+static const struct term *next_said(struct compare_terms *c)
+{
+	const struct member_event *said;
+
+	if (c->at == c->count)
+		return NULL;
+	said = &c->events[c->at];
+	for (; c->at < c->count && id_equal(&c->events[c->at].assignment, &said->assignment); c->at++)
+		if (!c->events[c->at].left)
+			said = &c->events[c->at];
+	return &said->term;
+}
+
+static void say_term(struct verify *v, const struct id *assignment, const char *what)
+{
+	char place[64], id[ID_TEXT_SIZE];
+
+	id_format(assignment, id);
+	(void)snprintf(place, sizeof place, "term %s", id);
+	verify_say(v, place, what);
+}
+
+static bool same_term(const struct term *a, const struct term *b)
+{
+	return id_equal(&a->worker, &b->worker) && id_equal(&a->patient, &b->patient) && a->in_force == b->in_force &&
+	       a->due_ms == b->due_ms;
+}
+
+static enum status on_term(void *ctx, const struct term *term)
+{
+	struct compare_terms *c = ctx;
+	const struct term *said = NULL;
+
+	while (c->at < c->count && id_compare(&c->events[c->at].assignment, &term->assignment) < 0) {
+		const struct id missing = c->events[c->at].assignment;
+
+		(void)next_said(c);
+		say_term(c->v, &missing, "history makes this term, and it is missing");
+	}
+	if (c->at < c->count && id_equal(&c->events[c->at].assignment, &term->assignment))
+		said = next_said(c);
+	if (said == NULL)
+		say_term(c->v, &term->assignment, "history knows nothing of this term");
+	else if (!same_term(said, term))
+		say_term(c->v, &term->assignment, "it is not what its assignment's last change made it");
+	return ST_OK;
+}
+
+static enum status compare_terms(struct verify *v)
+{
+	struct member_event *events = (struct member_event *)(void *)v->events.data;
+	struct compare_terms c = { .v = v, .events = events, .count = v->events.len / sizeof *events };
+	enum status st;
+
+	if (c.count > 0)
+		qsort(events, c.count, sizeof *events, by_assignment);
+	st = v->store->ops->term_each(v->store, on_term, &c);
+	if (st == ST_CORRUPT) {
+		verify_say(v, "terms", "one of the terms can't be read");
+		st = ST_OK;
+	}
+	while (st == ST_OK && c.at < c.count) {
+		say_term(v, &c.events[c.at].assignment, "history makes this term, and it is missing");
+		(void)next_said(&c);
+	}
+	return st;
+}
+
 enum status verify_members(struct verify *v)
 {
 	struct compare compare = { .v = v };
@@ -143,5 +230,5 @@ enum status verify_members(struct verify *v)
 	while (st == ST_OK && compare.at < compare.count)
 		say_member(v, &compare.said[compare.at++], "history makes this membership, and it is missing");
 	buf_close(&said);
-	return st;
+	return st == ST_OK ? compare_terms(v) : st;
 }

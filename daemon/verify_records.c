@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/term.h"
 #include "daemon/verify.h"
 #include "proto/change.h"
 
@@ -187,7 +188,6 @@ static struct id worker_of(const struct record *record)
 static enum status note_assignment(struct replay *r, const struct history *h, const struct id *before)
 {
 	const struct record *said = &r->said;
-	int f = kind_field(said->kind, "ends", strlen("ends"));
 	struct member_event event;
 
 	memset(&event, 0, sizeof event);
@@ -195,14 +195,13 @@ static enum status note_assignment(struct replay *r, const struct history *h, co
 	event.patient = said->patient;
 	event.assignment = said->id;
 	event.seq = h->seq;
-	event.now_ms = h->received_ms;
-	event.ends_ms = f >= 0 && said->row.values[f].tag == VALUE_INT ? said->row.values[f].integer : INT64_MAX;
-	event.alive = !said->deleted;
+	term_of(said, h->received_ms, &event.term);
 	if (!id_is_zero(&event.worker))
 		buf_add(&r->v->events, &event, sizeof event);
 	if (!id_is_zero(before) && !id_equal(before, &event.worker)) {
 		event.worker = *before;
-		event.alive = false;
+		event.term.in_force = false;
+		event.left = true;
 		buf_add(&r->v->events, &event, sizeof event);
 	}
 	return buf_status(&r->v->events);

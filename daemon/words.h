@@ -1,4 +1,5 @@
-/* words.h - what somebody proposed for a note that is signed, on its way into an addendum. Private to addenda.c.
+/* words.h - what somebody proposed for a note that is signed, on its way into an addendum. Private to
+ * addenda.c, but for the three at the end.
  * Store ring.
  */
 #ifndef DAEMON_WORDS_H

@@ -61,6 +61,10 @@ def _(world, say):
     say("centre: text with a NUL", centre, "patient", "add", "--name", "X", "phone=-", text="12\0 34")
     visit = ["visit", "plan", "--patient", ground.patient, "--user", "ana", "--at"]
     say("centre: a time that is none", centre, *visit, "noon")
+    cover = ["assign", "--user", "ana", "--patient", ground.patient, "--reason", "cover", "--until"]
+    say("centre: a cover until a time that is none", centre, *cover, "noon")
+    say("centre: a cover that ends before it begins", centre, *cover, "2100-01-01T08:00", "--from", "2100-01-02T08:00")
+    say("centre: a cover that is over already", centre, *cover, "2020-01-01T08:00")
     say("centre: a number out of range", centre, *visit, "2026-11-23T08:30", "--minutes", "0", code=2)
     say("centre: a lifetime out of range", centre, "device", "code", "--user", "ana", "--lifetime", "0", code=2)
     user = ["--name", "Ben", "--role"]

@@ -11,6 +11,7 @@ import os
 import pathlib
 import sqlite3
 import ssl
+import time
 import uuid
 
 from doorstep_e2e import Skip, promise, run_all
@@ -72,9 +73,11 @@ class PlayedTablet:
         signature = self.key.sign(digest("request", front, digest("stream", stream))).signature
         self.post("/v1/sync", front + signature + stream)
 
-    def edit(self, kind, record, group, fields, seen=None):
-        """seen: the sequence up to which its author had seen the group; None = nothing of what stands."""
-        self.send({0: kind, 1: uuid.UUID(record).bytes, 5: fields, 6: [[group, seen]]})
+    def edit(self, kind, record, group, fields, seen=None, heard=0):
+        """seen: the sequence up to which its author had seen the group; None = nothing of what stands. heard: the centre's
+        time, in milliseconds, in the last answer before the edit."""
+        evidence = {4: [heard, 0, 0, 0]} if heard else {}
+        self.send({0: kind, 1: uuid.UUID(record).bytes, **evidence, 5: fields, 6: [[group, seen]]})
 
     def dose(self, record, dose):
         """A medication is one group: all of its fields."""
@@ -357,8 +360,9 @@ def _(world):
     centre = with_patient(world, start=True)
     tablet = PlayedTablet(centre, "ana")
     centre("unassign", "--user", "ana", "--all")
-    tablet.edit(PATIENT, CLARA, PHONE, {PHONE: "111"})
-    tablet.edit(PATIENT, CLARA, PHONE, {PHONE: "222"})
+    heard = int(time.time() * 1000)
+    tablet.edit(PATIENT, CLARA, PHONE, {PHONE: "111"}, heard=heard)
+    tablet.edit(PATIENT, CLARA, PHONE, {PHONE: "222"}, heard=heard)
     first, second = centre.json("held")
     assert (first["reason"], first["record"], first["name"]) == ("not-yours", f"patient/{CLARA}", "Ana Brandt")
     says(centre("held"), "from Ana Brandt, tablet 1, change 1", f"held accept {first['id']}", "caseload")

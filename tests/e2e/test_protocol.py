@@ -116,6 +116,7 @@ def all_endings(agency, relay):
     for tablet in (ben, ana):
         tablet("sync")
     centre("unassign", "--user", "ben", "--patient", other)
+    ben("sync")  # and hears of it
     insert(ben, "observation", other, code="8867-4", value="80")
     ben("sync")
     ben("sync")

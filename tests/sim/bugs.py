@@ -3,7 +3,7 @@
 
     bugs.py            every bug of bugs.txt, and the code as it stands, which must survive the same seeds
     bugs.py NAME...    these bugs alone
-    bugs.py --check    only: does every patch still apply, and do table and folder agree?
+    bugs.py --check    only: does every patch still apply and compile, and do table and folder agree?
 
 Environment:
     BUILD        where things are built (build); copies go to BUILD/bugs/NAME and are removed after the hunt
@@ -24,6 +24,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -119,11 +120,36 @@ def apply(patch, folder, write=True):
     return "" if texts else "it changes nothing"
 
 
+def compile_patched(bug, build):
+    """The patched sources alone, with the flags that make has for them and without code. What is wrong; "" where nothing is."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = sorted({name for name, _ in read_patch(bug.patch)})
+        for name in names:
+            put(ROOT, name, folder)
+        wrong = apply(bug.patch, folder)
+        for name in () if wrong else names:
+            target = os.path.join(build, "release", name[:-2] + ".o")
+            told = subprocess.run(["make", "-s", "-n", f"BUILD={build}", "VARIANT=release", "-W", name, target], cwd=ROOT,
+                                  env=own_environment(), capture_output=True, text=True)
+            # The patched file stands first where its own header is looked for too.
+            command = next((line for line in told.stdout.splitlines() if f" -c {name} " in line), None)
+            if command is None:
+                return f"make does not say how {name} is compiled: {told.stderr.strip()}"
+            words = [word for word in command.split() if word not in ("-MMD", "-MP", "-c", "-o", name, target)]
+            words += ["-fsyntax-only", os.path.join(folder, name)]
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+            if done.returncode != 0:
+                return done.stderr.strip()[:600]
+    return wrong
+
+
 def check():
+    build = os.environ.get("BUILD") or "build"
     bugs = read_table()
     tests = []
-    for bug in bugs:
-        tests.append((f"{bug.name} applies", apply(bug.patch, ROOT, write=False)))
+    with concurrent.futures.ThreadPoolExecutor(number("JOBS", os.cpu_count() or 2)) as pool:
+        for bug, wrong in zip(bugs, pool.map(lambda bug: compile_patched(bug, build), bugs)):
+            tests.append((f"{bug.name} applies and compiles", wrong))
     strays = sorted(set(os.listdir(PATCHES)) - {bug.name + ".patch" for bug in bugs})
     tests.append(("every patch has its row", " ".join(strays)))
     own = sum(bug.origin == "own" for bug in bugs)
@@ -140,11 +166,14 @@ def check():
 # --- a copy ----------------------------------------------------------------------------------------------------------
 
 
+def own_environment():
+    """What a make that runs this tells its children is not for ours."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+
+
 def make(folder, build, variant="release"):
     program = os.path.join(build, variant, PROGRAM)
-    # What a make that runs this tells its children is not for this one.
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["make", "-s", f"BUILD={build}", f"VARIANT={variant}", program], cwd=folder, env=environment,
+    done = subprocess.run(["make", "-s", f"BUILD={build}", f"VARIANT={variant}", program], cwd=folder, env=own_environment(),
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise Wrong("does not build: " + (done.stderr or done.stdout).strip()[-600:])

@@ -13,7 +13,8 @@
 /* Where a decision is made. Stable: seeds of the corpus mean what they meant. */
 enum site {
 	SITE_PLAN = 1, SITE_TABLET_ACT, SITE_CENTRE_ACT, SITE_EXCHANGE, SITE_TAKE, SITE_ANSWER, SITE_START, SITE_REST,
-	SITE_CRASH, SITE_BYTES, SITE_CLOCK, SITE_LINK, SITE_DISK, SITE_SLEEP, SITE_BEGIN, SITE_COUNT
+	SITE_CRASH, SITE_BYTES, SITE_CLOCK, SITE_LINK, SITE_DISK, SITE_SLEEP, SITE_BEGIN, SITE_COUNT,
+	SITE_COVER = 1000 /* the faults have what follows SITE_COUNT */
 };
 
 struct dice {

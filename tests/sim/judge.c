@@ -35,6 +35,7 @@ void judge_free(struct judge *j)
 	free(j->rows);
 	free(j->places);
 	free(j->scopes);
+	free(j->moments);
 	free(j->sealed);
 	free(j->conflicts);
 	free(j->awaited);
@@ -265,13 +266,16 @@ static void tell_row(struct judge *j, const struct history *row)
 		 row->result == OUTCOME_HELD ? " " : "", row->result == OUTCOME_HELD ? held_reason_name(row->reason) : "");
 }
 
-static void keep_row(struct judge *j, const struct history *row)
+static void keep_row(struct judge *j, const struct judged *it)
 {
+	const struct history *row = it->row;
+
 	tell_row(j, row);
 	j->rows = judge_room(j->rows, j->row_count, &j->row_room, sizeof *j->rows);
 	j->rows[j->row_count++] = (struct judge_row){
 		.seq = row->seq, .n = row->n, .of_seq = row->of_seq, .device = row->device, .result = row->result,
 		.reason = row->reason, .digest = row->digest, .link = row->link, .lo_ms = row->at.lo_ms,
+		.several = it->change != NULL && it->change->group_count > 1,
 	};
 	if (row->of_seq != 0)
 		answer_row(j, row);
@@ -291,8 +295,10 @@ static void keep_place(struct judge *j, const struct judged *it)
 		judge_wrong(j, it, "I5", "an edit was taken of a record that never was made");
 	else if (!id_equal(&judge_place_find(j, change->kind->num, &change->id)->patient, patient))
 		judge_wrong(j, it, "I13", "the record belongs to another patient than before");
-	if (strcmp(change->kind->name, "assignment") == 0)
-		j->turn++;
+	if (strcmp(change->kind->name, "assignment") != 0)
+		return;
+	j->turn++;
+	judge_moments(j, it);
 }
 
 /* A tablet is withdrawn, or let in; an account's own event says nothing of its tablets. */
@@ -364,13 +370,14 @@ static enum status visit(void *ctx, const struct history *row)
 		sim_wrong(j->sim, "I4", "history %" PRIu64 " is of device %" PRIu32 ", which nobody has", row->seq, row->device);
 		return ST_REFUSED;
 	}
+	judge_time(j, row->received_ms);
 	check_link(j, &it);
 	check_number(j, &it);
 	check_source(j, &it);
 	if (sim_is_wrong(j->sim))
 		return ST_REFUSED;
 	take_row(j, &it);
-	keep_row(j, row);
+	keep_row(j, &it);
 	return sim_is_wrong(j->sim) ? ST_REFUSED : ST_OK;
 }
 
@@ -450,8 +457,9 @@ void judge_committed(struct sim *sim)
 	struct store *store = sim->centre.centre.store;
 
 	/* What a store holds whose disk failed is seen after the next start. */
-	if (!sim_is_wrong(sim) && sim->centre.node.up && !store->ops->failed(store))
-		read_history(sim->judge, false);
+	if (sim_is_wrong(sim) || !sim->centre.node.up || store->ops->failed(store))
+		return;
+	read_history(sim->judge, false);
 }
 
 void judge_arrived(struct sim *sim, unsigned tablet, uint64_t last_n)

@@ -31,4 +31,9 @@ bool judge_is_withdrawn(const struct sim *sim, unsigned tablet);
 /* Everything rests: projections, every tablet against the model's caseload, history, chain, losers, signed notes. */
 void judge_end(struct sim *sim);
 
+/* A batch was just committed, with or without a row: all that was due by the centre's clock has been settled. */
+void judge_batched(struct sim *sim);
+/* The highest time that any transaction of the centre had, by its clock, as far as it was read. */
+int64_t judge_time_ms(const struct sim *sim);
+
 #endif

@@ -188,6 +188,42 @@ static void addendum_made(struct judge *j, const struct judged *it)
 	}
 }
 
+struct late_task {
+	const struct kind *kind;
+	const struct judge_awaited *awaited;
+	bool found;
+};
+
+/* One that tells of it, open still or closed by somebody since. */
+static void late_visit(void *ctx, const struct model_record *record)
+{
+	struct late_task *task = ctx;
+	const int status = kind_field(task->kind, "status", 6);
+	const char *word, *title;
+
+	if (record->kind != task->kind->num || memcmp(record->patient, task->awaited->id.bytes, ID_SIZE) != 0)
+		return;
+	word = judge_value_of(task->kind, record->values, "status");
+	title = judge_value_of(task->kind, record->values, "title");
+	if (strstr(title, "after handover") != NULL && !record->deleted &&
+	    (strcmp(word, "open") == 0 || strcmp(word, "in-progress") == 0 ||
+	     record->seqs[task->kind->fields[status].group] > task->awaited->seq))
+		task->found = true;
+}
+
+static void check_late(struct judge *j, const struct judge_awaited *a)
+{
+	struct late_task task = { .kind = schema_kind(j->sim->schema, "task", 4), .awaited = a };
+	char id[ID_TEXT_SIZE];
+
+	if (task.kind == NULL)
+		return;
+	model_each(j->model, late_visit, &task);
+	id_format(&a->id, id);
+	if (!task.found)
+		sim_wrong(j->sim, "I5", "history %" PRIu64 " came after patient/%s was handed over, and no open task tells of it", a->seq, id);
+}
+
 void judge_awaited_check(struct judge *j)
 {
 	for (size_t i = 0; i < j->awaited_count && !sim_is_wrong(j->sim); i++) {
@@ -203,6 +239,9 @@ void judge_awaited_check(struct judge *j)
 			break;
 		case AWAIT_ADDENDUM:
 			check_addendum(j, &j->awaited[i]);
+			break;
+		case AWAIT_LATE:
+			check_late(j, &j->awaited[i]);
 			break;
 		}
 	}
@@ -332,6 +371,20 @@ bool judge_was_signed(const struct sim *sim, const struct id *note)
 	return j == NULL;
 }
 
+/* Its author's no longer, and taken all the same: written before its tablet had heard of that. */
+static void late_told(struct judge *j, const struct judged *it)
+{
+	struct judge_awaited late = { .what = AWAIT_LATE, .seq = it->row->seq };
+	struct model_record record;
+
+	if (it->row->of_seq != 0 || !model_record(j->model, it->told->kind, it->told->id, &record) ||
+	    model_in_scope(j->model, it->told->author, record.patient, UINT64_MAX))
+		return;
+	memcpy(late.id.bytes, record.patient, ID_SIZE);
+	sim_met(j->sim, MET_LATE);
+	judge_await(j, &late);
+}
+
 void judge_row_told(struct judge *j, struct judged *it)
 {
 	const struct judge_awaited member = { .what = AWAIT_MEMBER, .seq = it->row->seq, .id = it->change->id,
@@ -339,6 +392,8 @@ void judge_row_told(struct judge *j, struct judged *it)
 
 	if (it->change->create && it->change->kind->is_patient && it->tablet != 0)
 		judge_await(j, &member);
+	if (it->tablet != 0 && !(it->change->create && it->change->kind->is_patient)) /* whose author is given the patient */
+		late_told(j, it);
 	if (judge_is_kind(it, "conflict") && it->tablet == 0 && it->change->create)
 		conflict_made(j, it);
 	else if (judge_is_kind(it, "conflict") && it->tablet == 0 && brings(it, "candidates"))

@@ -1,6 +1,7 @@
 /* judge_inside.h - what the judge's files share; private to them.
  *
  *   judge.c        rows of history as they come: order, chain, form; acknowledgements; starts
+ *   judge_time.c   when assignments begin and end
  *   judge_answer.c what is handed out
  *   judge_model.c  a row as a change of the model, the model's word about it, and what came of it
  *   judge_effect.c what a change must bring about within its commit
@@ -26,6 +27,7 @@ struct judge_row {
 	enum held_reason reason;
 	struct digest digest, link;
 	int64_t lo_ms;    /* its moment is no earlier */
+	bool several;     /* an edit of several groups: that is the moment of one of them, and nothing is told of the others' */
 	size_t answer; /* of a held row: 1 + index of the row that resolved it; 0 = none */
 };
 
@@ -69,13 +71,13 @@ struct judge_conflict {
 };
 
 /* What must have come about when the commit is over. */
-enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM };
+enum judge_await { AWAIT_CONFLICT, AWAIT_DECISION, AWAIT_MEMBER, AWAIT_ADDENDUM, AWAIT_LATE };
 struct judge_awaited {
 	enum judge_await what;
 	uint64_t seq;            /* of the change that asks for it */
 	const struct kind *kind; /* CONFLICT: of the record */
 	const struct group *group;
-	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER: the patient; ADDENDUM: the note */
+	struct id id;            /* CONFLICT: the record; DECISION: the conflict; MEMBER, LATE: the patient; ADDENDUM: the note */
 	struct id worker;        /* MEMBER, DECISION, ADDENDUM: who */
 	uint32_t word;           /* ADDENDUM: that it must hold; 0 = whatever it says */
 	bool came;               /* ADDENDUM */
@@ -95,6 +97,9 @@ struct judge {
 	struct judge_scope *scopes;
 	size_t scope_room;
 	uint64_t turn;           /* of assignments, from 1 */
+	int64_t time_ms;         /* as the model was told; judge_time.c */
+	int64_t *moments;        /* of assignments, still to come */
+	size_t moment_count, moment_room;
 	struct judge_sealed *sealed;
 	size_t sealed_count, sealed_room;
 	struct judge_conflict *conflicts;
@@ -139,6 +144,11 @@ const struct judge_place *judge_place_find(const struct judge *j, uint8_t kind, 
 bool judge_in_scope(struct judge *j, unsigned tablet, const struct id *patient);
 
 const char *judge_text(struct arena *arena, const struct value *value); /* NULL for null */
+
+/* judge_time.c: a transaction of the centre was at this time, by its clock. */
+void judge_time(struct judge *j, int64_t now_ms);
+/* An assignment was made or changed. */
+void judge_moments(struct judge *j, const struct judged *it);
 
 /* judge_model.c: the row through the model. */
 void judge_model_row(struct judge *j, struct judged *it);

@@ -31,20 +31,61 @@ const char *judge_text(struct arena *arena, const struct value *value)
 static void set_times(const struct judged *it, const struct evidence *evidence, struct model_group *group)
 {
 	group->latest_ms = it->received_ms;
+	group->heard_ms = it->tablet == 0 ? it->received_ms : evidence->heard_ms;
 	group->earliest_ms = it->tablet == 0 ? it->received_ms : evidence->heard_ms;
 	if (group->earliest_ms > group->latest_ms)
 		group->earliest_ms = group->latest_ms;
 }
 
-static void tell_group(const struct judged *it, const struct change_group *from, struct model_group *group)
+static bool is_own(const struct judged *it, const struct version *base)
 {
-	const struct version *base = &from->base;
+	return base->tag == VERSION_OWN && (base->origin == 0 || base->origin == it->row->device);
+}
+
+/* The change of this record that was held since its number had come before with other content. NULL: there is none. */
+static const struct change *held_for_its_number(struct judge *j, const struct judged *it, uint64_t n)
+{
+	struct store *store = j->sim->centre.centre.store;
+	struct change *change = arena_zalloc(&j->arena, sizeof *change);
+	struct history row;
+	struct held held;
+
+	assert(change != NULL);
+	if (store->ops->held_find(store, it->row->device, n, &held) != ST_OK || held.reason != HELD_NUMBER ||
+	    !id_equal(&held.id, &it->change->id) || store->ops->history_get(store, held.seq, &j->arena, &row) != ST_OK ||
+	    change_decode(j->sim->schema, row.body.data, row.body.len, &j->arena, change, NULL) != ST_OK)
+		return NULL;
+	return change;
+}
+
+/* The model knows one change of a number. An edit upon one that was held for its number started from what that had started from
+ * (DESIGN.md section 6). */
+static struct version started_from(struct judge *j, const struct judged *it, const struct change_group *group)
+{
+	struct version base = group->base;
+	const struct change *held = NULL;
+
+	while (is_own(it, &base) && (held = held_for_its_number(j, it, base.n)) != NULL) {
+		const struct version before = base;
+
+		for (size_t i = 0; i < held->group_count; i++)
+			if (held->groups[i].num == group->num)
+				base = held->groups[i].base;
+		if (is_own(it, &base) && base.n >= before.n)
+			return before;
+	}
+	return base;
+}
+
+static void tell_group(struct judge *j, const struct judged *it, const struct change_group *from, struct model_group *group)
+{
+	const struct version started = started_from(j, it, from), *base = &started;
 
 	*group = (struct model_group){ .num = from->num, .deleted = from->num == SCHEMA_GROUP_DELETED && it->change->deletes };
 	if (base->tag == VERSION_SEQ) {
 		group->base = MODEL_BASE_SEQ;
 		group->base_number = base->seq;
-	} else if (base->tag == VERSION_OWN && (base->origin == 0 || base->origin == it->row->device)) {
+	} else if (is_own(it, base)) {
 		group->base = MODEL_BASE_OWN;
 		group->base_number = base->n;
 	}
@@ -97,7 +138,7 @@ bool judge_read(struct judge *j, struct judged *it)
 		if (change->create || (change->mask >> f & 1) != 0)
 			told->values[f] = judge_text(&j->arena, &change->row.values[f]);
 	for (size_t i = 0; i < change->group_count; i++)
-		tell_group(it, &change->groups[i], &told->groups[i]);
+		tell_group(j, it, &change->groups[i], &told->groups[i]);
 	if (change->create) {
 		told->group_count = 1;
 		told->groups[0].deleted = change->deletes;

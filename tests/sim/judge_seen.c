@@ -105,6 +105,15 @@ static void check_gone(struct judge *j, const struct judged *it, const struct gr
 			    group->name, gone, old->made_ms - new->made_ms);
 }
 
+/* Does it go on from an own change that is held? Then what is gone may have gone with that one already. */
+static bool goes_on_from_held(const struct judge *j, const struct judged *it, size_t i)
+{
+	const struct model_group *told = &it->told->groups[i];
+	const struct judge_row *base = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
+
+	return base != NULL && base->result == OUTCOME_HELD;
+}
+
 static void check_replaced(struct judge *j, const struct judged *it, const struct group *group)
 {
 	const uint32_t mine = own_word(j, it, group);
@@ -167,12 +176,10 @@ static void check_own(struct judge *j, const struct judged *it, size_t i, const 
 	const struct judge_row *row = judge_row_at(j, it->before.seqs[index]);
 	const uint32_t mine = own_word(j, it, group);
 	const struct word *typed = mine != 0 ? ghost_get(j->sim, mine) : NULL;
-	const struct model_group *told = &it->told->groups[i];
-	const struct judge_row *base = told->base == MODEL_BASE_OWN ? judge_row_of(j, it->tablet, told->base_number) : NULL;
 	uint32_t stands;
 
-	if (base != NULL && base->result == OUTCOME_HELD)
-		return; /* what is held is what the tablet goes on from */
+	if (goes_on_from_held(j, it, i))
+		return;
 	if (typed == NULL || typed->on_page || row == NULL || row->device != it->row->device || row->result != OUTCOME_ACCEPTED ||
 	    row->n >= it->row->n || it->row->of_seq != 0 || row->of_seq != 0)
 		return;
@@ -321,19 +328,21 @@ void judge_group_seen(struct judge *j, struct judged *it, size_t i, enum model_v
 	if (verdict == MODEL_MERGED && group->rule == RULE_TEXT)
 		check_merged(j, it, group);
 	/* Whoever makes a deleted record again starts from nothing. */
-	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted && !it->change->restores)
+	if ((verdict == MODEL_STANDS || verdict == MODEL_MERGED) && it->existed && !it->before.deleted && !it->change->restores &&
+	    !(group->rule == RULE_SET && goes_on_from_held(j, it, i)))
 		check_replaced(j, it, group);
 }
 
 /* --- when it was ------------------------------------------------------------------------------------------ */
 
 /* Whoever started from the very value that stands has it replaced, though somebody set it anew since (DESIGN.md section 6); the
- * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7). */
+ * new one then counts as no older than that, or an edit from between the two, older than one kept, could stand later on (section 7).
+ * Where what stands came with other groups its own moment is not told, and may have been moved up itself. */
 static bool is_moved_up(const struct judge *j, const struct judged *it, size_t g)
 {
 	const struct judge_row *stood = it->existed ? judge_row_at(j, it->before.seqs[g]) : NULL;
 
-	return stood != NULL && it->row->at.lo_ms <= stood->lo_ms;
+	return stood != NULL && (stood->several || it->row->at.lo_ms <= stood->lo_ms);
 }
 
 /* I17: what the centre says it knows of the moment of an edit holds the true one. Of several groups the row has the newest

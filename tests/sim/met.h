@@ -57,6 +57,7 @@
 	M(SUPERSEDED, "outcome superseded") \
 	M(HELD, "outcome held") \
 	M(RETURNED, "outcome returned") \
+	M(LATE, "taken after handover") \
 	M(HELD_SCOPE, "held: not in the author's caseload") \
 	M(HELD_WAITS, "held: waits") \
 	M(HELD_EXISTS, "held: exists") \
@@ -81,6 +82,9 @@
 	M(SIGNED, "a note signed") \
 	M(SIGNED_UNSEEN, "words that a signer had not seen became an addendum") \
 	M(SIGNED_TWICE, "a signature came after another one") \
+	M(COVER, "a patient given for a time") \
+	M(BEGAN, "an assignment began by itself") \
+	M(ENDED, "an assignment ended by itself") \
 	M(FILLED, "a patient filled") \
 	M(LET_GO, "a patient let go") \
 	M(PAGES, "an answer of several pages") \

@@ -23,13 +23,11 @@ struct entry { /* one change */
 	bool edits, revives; /* something of it stands, or a person is asked; it brings back what was deleted unseen by its author */
 	struct entry *next, *next_in_bucket, *next_assignment;
 };
-
 struct model {
 	const struct schema *schema;
 	struct entry *first, *last, *buckets[4096], *assignments; /* in the centre's order; buckets by the record's id */
 	int64_t now_ms;
 };
-
 struct standing { /* the record of a change as it was when all up to seq had been taken */
 	const struct model *model;
 	const struct model_change *change;
@@ -39,7 +37,6 @@ struct standing { /* the record of a change as it was when all up to seq had bee
 	const char *values[SCHEMA_FIELDS_MAX];
 	const struct entry *set_by[SCHEMA_FIELDS_MAX]; /* by field */
 };
-
 static bool same(const char *a, const char *b) { return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0); }
 static bool id_same(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, MODEL_ID_SIZE) == 0; }
 static bool all_same(uint64_t mask, const char *const *a, const char *const *b)
@@ -61,7 +58,6 @@ static struct entry *next_of(const struct model *model, const struct entry *afte
 	while (at != NULL && (at->change.kind != of->kind || !id_same(at->change.id, of->id))) at = at->next_in_bucket;
 	return at;
 }
-
 static void stand(const struct model *model, const struct model_change *of, uint64_t seq, struct standing *out)
 {
 	*out = (struct standing){ .model = model, .change = of, .kind = schema_kind_num(model->schema, of->kind), .seq = seq };
@@ -77,7 +73,6 @@ static void stand(const struct model *model, const struct model_change *of, uint
 		}
 	}
 }
-
 /* What an author had started from. An own n: accepted, its sequence; merged, what was sent; superseded or held, its base. */
 static void origin_of(const struct model *model, const struct model_change *change, const struct model_group *group, struct standing *out)
 {
@@ -144,7 +139,6 @@ static char *set_merge(const char *base, const char *ours, const char *theirs)
 	*end = ']';
 	return end != out ? out : (free(out), NULL); /* as an empty set is */
 }
-
 static bool is_ending(const char *status) { return same(status, "done") || same(status, "not-done") || same(status, "cancelled"); }
 /* The rules of section 7, where the base has been replaced meanwhile. */
 static struct model_group_end judge_rule(const struct standing *now, size_t i, size_t first, const struct standing *from)
@@ -166,7 +160,6 @@ static struct model_group_end judge_rule(const struct standing *now, size_t i, s
 	free(merged);
 	return end;
 }
-
 /* A closed record: what may still change; what loses against a signed note, which is only ever added to; what nothing may do. */
 static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size_t first)
 {
@@ -174,18 +167,15 @@ static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size
 	const char *const *new = now->change->values, *const *old = now->values, *word = kind->closing < 0 ? NULL : old[kind->closing];
 	const uint64_t mask = group_at(kind, first)->mask;
 	const int status = kind_field(kind, "status", 6), why = kind_field(kind, "status_reason", 13);
-	const bool note = same(kind->name, "note");
+	const bool note = same(kind->name, "note"), adds = note && now->change->device == 0 && same(old[status], "signed") && same(new[status], "amended");
 	if (!is_closed(kind, word) || all_same(mask, new, old) ||
-	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL))
-		return FREE;
+	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL)) return FREE;
 	if (first == MARK || (mask & BIT(status)) == 0) return note ? ADDENDUM : CLOSED;
-	const bool adds = note && now->change->device == 0 && same(old[status], "signed") && same(new[status], "amended");
 	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || adds) &&
 	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old))
 		return FREE;
 	return note ? ADDENDUM : CLOSED;
 }
-
 static bool leads_to(const struct model *model, const struct model_change *at, unsigned num, uint64_t n) /* down, by own numbers */
 {
 	const int place = place_of(at, num);
@@ -217,11 +207,9 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 	if (first == MARK || last->seq <= from.seq || (all_same(mask, from.values, now->values) && !last->decision))
 		return (struct model_group_end){ MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0), false };
 	if (told) return ONLY(MODEL_SAME);
-	if (signs) /* as a whole, exactly */
-		return ONLY(lateness(now, (size_t)kind->closing) == ADDENDUM ? MODEL_SUPERSEDED : MODEL_STANDS);
+	if (signs) return /* as a whole, exactly */ ONLY(lateness(now, (size_t)kind->closing) == ADDENDUM ? MODEL_SUPERSEDED : MODEL_STANDS);
 	return judge_rule(now, i, first, &from);
 }
-
 static void id_parse(const char *text, uint8_t *id)
 {
 	for (size_t i = 0; i < MODEL_ID_SIZE; i++) (void)sscanf(text + i * 2 + (i > 3) + (i > 5) + (i > 7) + (i > 9), "%2hhx", &id[i]);
@@ -241,6 +229,32 @@ static const char *judge_reference(const struct standing *now, size_t f, const u
 			      id_same(at->kind->is_patient ? id : at->change.patient, patient) ? "" : "scope";
 	return why;
 }
+static bool in_scope(const struct model *model, const uint8_t *worker, const uint8_t *patient, uint64_t seq, int64_t now_ms)
+{
+	for (const struct entry *at = model->assignments; at != NULL; at = at->next_assignment) {
+		struct standing now;
+		uint8_t whose[MODEL_ID_SIZE];
+		stand(model, &at->change, seq, &now);
+		if (now.patient == NULL || now.values[MARK] != NULL || !id_same(now.patient, patient)) continue;
+		const char *starts = now.values[kind_field(at->kind, "starts", 6)], *ends = now.values[kind_field(at->kind, "ends", 4)];
+		id_parse(now.values[kind_field(at->kind, "worker", 6)], whose);
+		if (id_same(whose, worker) && (starts == NULL || strtoll(starts, NULL, 10) <= now_ms) && (ends == NULL || now_ms < strtoll(ends, NULL, 10))) return true;
+	}
+	return id_same(patient, (const uint8_t[MODEL_ID_SIZE]){ 0 });
+}
+/* Was the patient the author's, until an ending that no edit of the change had heard of? */
+static bool is_late(const struct model *model, const struct model_change *change, const uint8_t *patient)
+{
+	int64_t ended_ms = INT64_MIN, highest_ms = INT64_MIN; /* what began or ended stays so when a clock goes back */
+	bool is = false, was = false;
+	for (const struct entry *at = model->first; at != NULL; at = at->next, was = is) {
+		if (at->change.device == 0 && at->change.groups[0].latest_ms > highest_ms) highest_ms = at->change.groups[0].latest_ms;
+		if (at->state == TAKEN && same(at->kind->name, "assignment")) is = in_scope(model, change->author, patient, at->change.seq, highest_ms);
+		if (was && !is) ended_ms = at->change.groups[0].latest_ms;
+	}
+	for (size_t i = 0; i < change->group_count; i++) if (change->groups[i].heard_ms >= ended_ms) return false;
+	return ended_ms != INT64_MIN;
+}
 static const char *why_held(const struct standing *now)
 {
 	const struct model_change *change = now->change;
@@ -250,7 +264,8 @@ static const char *why_held(const struct standing *now)
 	for EACH_CHANGE(at, now->model, change)
 		if (patient == NULL && at->state == HELD && at->change.create) return "waits";
 	if (patient == NULL) return "missing";
-	if (change->device != 0 && patient != change->id && !model_in_scope(now->model, change->author, patient, UINT64_MAX)) return "scope";
+	if (change->device != 0 && patient != change->id && !model_in_scope(now->model, change->author, patient, UINT64_MAX) &&
+	    !is_late(now->model, change, patient)) return "scope";
 	for EACH_FIELD(f, now->kind) {
 		if (place_of(change, group_at(now->kind, f)->num) < 0) continue;
 		const char *one = judge_reference(now, f, patient);
@@ -259,7 +274,6 @@ static const char *why_held(const struct standing *now)
 	}
 	return why;
 }
-
 static struct model_change whole_of(struct model_change change) /* with its deletion mark among the values */
 {
 	assert(!change.create || change.group_count == 1);
@@ -356,20 +370,7 @@ void model_each(const struct model *model, model_record_fn *fn, void *ctx)
 	for (const struct entry *at = model->first; at != NULL; at = at->next)
 		if (at->state == TAKEN && at->change.create && model_record(model, at->change.kind, at->change.id, &record)) fn(ctx, &record);
 }
-bool model_in_scope(const struct model *model, const uint8_t worker[MODEL_ID_SIZE], const uint8_t patient[MODEL_ID_SIZE], uint64_t seq)
-{
-	for (const struct entry *at = model->assignments; at != NULL; at = at->next_assignment) {
-		struct standing now;
-		uint8_t whose[MODEL_ID_SIZE];
-		stand(model, &at->change, seq, &now);
-		if (now.patient == NULL || now.values[MARK] != NULL || !id_same(now.patient, patient)) continue;
-		const char *starts = now.values[kind_field(at->kind, "starts", 6)], *ends = now.values[kind_field(at->kind, "ends", 4)];
-		id_parse(now.values[kind_field(at->kind, "worker", 6)], whose);
-		const bool begun = starts == NULL || strtoll(starts, NULL, 10) <= model->now_ms;
-		if (id_same(whose, worker) && begun && (ends == NULL || model->now_ms < strtoll(ends, NULL, 10))) return true;
-	}
-	return id_same(patient, (const uint8_t[MODEL_ID_SIZE]){ 0 });
-}
+bool model_in_scope(const struct model *m, const uint8_t worker[MODEL_ID_SIZE], const uint8_t patient[MODEL_ID_SIZE], uint64_t seq) { return in_scope(m, worker, patient, seq, m->now_ms); }
 uint64_t model_last_n(const struct model *model, uint32_t device)
 {
 	uint64_t n = 0;
@@ -388,7 +389,6 @@ struct model *model_new(const struct schema *schema)
 	*model = (struct model){ .schema = schema, .now_ms = INT64_MAX };
 	return model;
 }
-
 void model_free(struct model *model)
 {
 	for (struct entry *at = model != NULL ? model->first : NULL, *next; at != NULL; at = next) {

@@ -42,6 +42,7 @@ struct model_group {
 	/* The edit was made within these, by the true time as far as DESIGN.md's section 7 lets the centre know it:
 	 * not before the centre's time of the last answer the tablet had applied, not after its arrival. */
 	int64_t earliest_ms, latest_ms;
+	int64_t heard_ms;        /* of the answer itself, by the centre's clock then; 0 = none was applied yet */
 };
 
 struct model_change {
@@ -73,7 +74,7 @@ struct model_group_end {
 
 struct model_end {
 	bool held;        /* the whole change: nothing of it is applied */
-	/* Static: "scope"; "exists"; "waits" (what it refers to, or its own record, is missing or held); "missing" (nobody
+	/* Static: "scope" (and not written before its author's tablet had heard that the patient left); "exists"; "waits" (what it refers to, or its own record, is missing or held); "missing" (nobody
 	 * ever sent its record's create); "closed"; "" where it is not held. */
 	const char *why;
 	struct model_group_end groups[SCHEMA_FIELDS_MAX + 1]; /* as in the change; of a create the first one alone */

@@ -81,7 +81,7 @@ static void choose_size(struct plan *plan, struct dice *dice)
 
 void plan_of_seed(struct plan *plan, uint64_t seed)
 {
-	struct dice dice = dice_at(seed, SITE_PLAN, 0, 0);
+	struct dice dice = dice_at(seed, SITE_PLAN, 0, 0), dice_cover;
 	const uint64_t calm = dice_below(&dice, 5); /* 0: nothing on the way, 1: no disk, the rest: any */
 	const bool rough = dice_one_in(&dice, 5);   /* whatever is on strikes four times as often */
 
@@ -98,6 +98,8 @@ void plan_of_seed(struct plan *plan, uint64_t seed)
 			plan->odds[f] = ODDS[f] == 0 ? 0 : 1 + (ODDS[f] / 2 + (uint32_t)dice_below(&dice, ODDS[f])) / (rough ? 4 : 1);
 	}
 	plan->honest_clocks = plan->odds[FAULT_CLOCK_SET] == 0 && dice_one_in(&dice, 2);
+	dice_cover = dice_at(seed, SITE_COVER, 0, 0);
+	plan->covers = dice_one_in(&dice_cover, 2);
 	for (int w = 0; w < WORK_COUNT; w++)
 		plan->weight[w] = dice_one_in(&dice, 2) ? 1 + (uint32_t)dice_below(&dice, 4) : 0;
 	plan->weight[WORK_DAY] = plan->whole ? 8 : 0;
@@ -144,7 +146,7 @@ struct number_row {
 #define ROW(field) { #field, offsetof(struct plan, field), sizeof ((struct plan *)NULL)->field }
 static const struct number_row NUMBERS[] = {
 	ROW(whole), ROW(tablets), ROW(days), ROW(syncs_a_day), ROW(acts_a_day), ROW(patients), ROW(budget), ROW(records_max),
-	ROW(program), ROW(power), ROW(together), ROW(slow), ROW(withdrawals), ROW(honest_clocks), ROW(until_ms),
+	ROW(program), ROW(power), ROW(together), ROW(slow), ROW(withdrawals), ROW(honest_clocks), ROW(covers), ROW(until_ms),
 };
 #define NUMBER_COUNT (sizeof NUMBERS / sizeof NUMBERS[0])
 

@@ -61,6 +61,7 @@ struct plan {
 	bool together;          /* all act and sync at the same times of the day: requests meet in one batch */
 	bool withdrawals;       /* tablets are withdrawn from use, accounts disabled, and let in again */
 	bool slow;              /* bytes are on their way for many seconds, so that much happens meanwhile */
+	bool covers;            /* some patients are given for a time */
 	uint32_t odds[FAULT_COUNT];   /* once in so many; 0 = off */
 	uint32_t weight[WORK_COUNT];  /* of a tablet's acts */
 	/* smaller than the seed says */

@@ -199,6 +199,7 @@ static void send_answers(struct sim_centre *c, struct batch *b, bool well)
 	struct sim *sim = c->node.sim;
 
 	judge_committed(sim);
+	judge_batched(sim);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct flight *flight = b->flights[i];
 		struct centre_request *r = &b->requests[i];
@@ -434,40 +435,48 @@ bool centre_delete(struct sim_centre *c, const char *kind, const struct id *id)
 	return own_change(c, edit, &own, kind, id);
 }
 
-struct giving {
+struct pair {
 	const struct id *worker, *patient;
 };
 
 static enum status give(struct centre_act *act, void *ctx)
 {
-	const struct giving *giving = ctx;
 	struct failure why;
-	const enum status st = centre_assign(act, NULL, giving->worker, giving->patient, "own", &why);
+	struct given given;
+	const enum status st = centre_assign(act, NULL, ctx, &given, &why);
 
 	return st == ST_EXISTS ? ST_OK : st;
 }
 
 static enum status take_away(struct centre_act *act, void *ctx)
 {
-	const struct giving *giving = ctx;
+	const struct pair *pair = ctx;
 	struct failure why;
 	size_t count;
 
-	return centre_unassign(act, NULL, giving->worker, giving->patient, &count, &why);
+	return centre_unassign(act, NULL, pair->worker, pair->patient, &count, &why);
 }
 
 bool centre_give(struct sim_centre *c, unsigned tablet, const struct id *patient)
 {
-	struct giving giving = { &sim_tablet(c->node.sim, tablet)->worker, patient };
+	return centre_give_for(c, tablet, patient, "own", INT64_MIN, TERM_NEVER);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): what a giving consists of. */
+bool centre_give_for(struct sim_centre *c, unsigned tablet, const struct id *patient, const char *reason, int64_t starts_ms,
+		     int64_t ends_ms)
+{
+	struct giving giving = { .worker = sim_tablet(c->node.sim, tablet)->worker, .patient = *patient, .reason = reason,
+				 .starts_ms = starts_ms, .ends_ms = ends_ms };
 
 	return act_alone(c, give, &giving);
 }
 
 bool centre_take_away(struct sim_centre *c, unsigned tablet, const struct id *patient)
 {
-	struct giving giving = { &sim_tablet(c->node.sim, tablet)->worker, patient };
+	struct pair pair = { &sim_tablet(c->node.sim, tablet)->worker, patient };
 
-	return act_alone(c, take_away, &giving);
+	return act_alone(c, take_away, &pair);
 }
 
 struct answering {

@@ -29,6 +29,8 @@ bool centre_create(struct sim_centre *c, const char *kind, const struct id *id, 
 bool centre_edit(struct sim_centre *c, const char *kind, const struct id *id, const char *field, const char *text);
 bool centre_delete(struct sim_centre *c, const char *kind, const struct id *id);
 bool centre_give(struct sim_centre *c, unsigned tablet, const struct id *patient);     /* assign; again is fine */
+bool centre_give_for(struct sim_centre *c, unsigned tablet, const struct id *patient, const char *reason, int64_t starts_ms,
+		     int64_t ends_ms); /* as struct giving (daemon/centre.h) has it */
 bool centre_take_away(struct sim_centre *c, unsigned tablet, const struct id *patient); /* unassign; none is fine */
 /* Withdraw the tablet alone, or disable its account; undo whatever of that is so. False also where it is so already. */
 bool centre_withdraw(struct sim_centre *c, unsigned tablet, bool account);

@@ -374,9 +374,12 @@ static enum status add_user(struct centre_act *act)
 
 static enum status assign(struct centre_act *act)
 {
+	const struct giving giving = { .worker = t.scene->ann, .patient = t.scene->stranger, .reason = "cover",
+				       .starts_ms = INT64_MIN, .ends_ms = TERM_NEVER };
+	struct given given;
 	struct failure why;
 
-	return centre_assign(act, NULL, &t.scene->ann, &t.scene->stranger, "cover", &why);
+	return centre_assign(act, NULL, &giving, &given, &why);
 }
 
 static enum status unassign(struct centre_act *act)

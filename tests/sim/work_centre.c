@@ -8,6 +8,7 @@
 
 #include "common/decision.h"
 #include "proto/limits.h"
+#include "tests/sim/judge.h"
 #include "tests/sim/work_seat.h"
 
 #define FOUND_MAX 64
@@ -102,16 +103,39 @@ static void any_thing(struct seat *s, struct place *place)
 
 /* --- assignments ---------------------------------------------------------------------------------------- */
 
+/* A cover, at once or to come; its moments are such as the centre's clock has not passed, which may have been set back. */
+static void give_for(struct seat *s, struct dice *dice, unsigned tablet, unsigned patient, const struct id *id)
+{
+	static const char *const reasons[] = { "own", "cover", "cover", "team" };
+	const int64_t wall_ms = node_wall_ms(&s->c->node), known_ms = judge_time_ms(s->sim);
+	const int64_t now_ms = wall_ms > known_ms ? wall_ms : known_ms;
+	const int64_t ahead_ms = 1 + (int64_t)dice_below(dice, SIM_DAY_MS / 2);
+	const bool later = dice_one_in(dice, 2), open = dice_one_in(dice, 6);
+	const int64_t starts_ms = later ? now_ms + ahead_ms : INT64_MIN;
+	const int64_t ends_ms = open ? TERM_NEVER : now_ms + (later ? ahead_ms : 0) + 1 + (int64_t)dice_below(dice, SIM_DAY_MS);
+	const char *reason = reasons[dice_below(dice, 4)];
+
+	seat_begin(s);
+	seat_did(s, centre_give_for(s->c, tablet, id, reason, starts_ms, ends_ms));
+	(void)seat_end(s, MET_COVER, "assigns p%u to tablet %u as %s, from %+" PRId64 " to %+" PRId64 " ms", patient, tablet, reason,
+		       later ? ahead_ms : 0, open ? 0 : ends_ms - now_ms);
+}
+
 static void flip(struct seat *s)
 {
 	const unsigned tablet = 1 + (unsigned)dice_below(&s->dice, s->sim->plan.tablets);
 	const unsigned patient = dice_one_in(&s->dice, 4) ? any_patient(s)
 							  : work_home(s->sim, tablet, (unsigned)dice_below(&s->dice, WORK_HOME));
 	const bool gives = !dice_one_in(&s->dice, 3);
+	struct dice cover = dice_at(s->sim->plan.seed, SITE_COVER, 0, s->k + 1);
 	struct place place;
 
 	if (!seat_patient(s, patient, &place))
 		return;
+	if (gives && s->sim->plan.covers && dice_one_in(&cover, 2)) {
+		give_for(s, &cover, tablet, patient, &place.id);
+		return;
+	}
 	seat_begin(s);
 	if (gives)
 		seat_did(s, centre_give(s->c, tablet, &place.id));

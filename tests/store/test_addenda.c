@@ -85,6 +85,13 @@ static void each_section_is_seen_for_itself(void **state)
 	assert_addendum(s, &note, 0, &s->ben, "Rest.");
 }
 
+/* The patient leaves Ben, who hears of it and writes all the same. */
+static void hold_bens(struct scene *s, struct change *change)
+{
+	scene_leave(s, &s->ben, change);
+	assert_held(scene_ben(s, change), HELD_NOT_YOURS);
+}
+
 static void what_was_held_at_first_is_its_authors_too(void **state)
 {
 	struct scene *s = *state;
@@ -92,8 +99,7 @@ static void what_was_held_at_first_is_its_authors_too(void **state)
 	const uint64_t seen = notes_now(s);
 	struct failure why;
 
-	agency_unassign(&s->a, &s->ben, &s->patient);
-	assert_held(scene_ben(s, notes_edit(s, &note, "plan", agency_seq(seen), "Rest.")), HELD_NOT_YOURS);
+	hold_bens(s, notes_edit(s, &note, "plan", agency_seq(seen), "Rest."));
 	assert_int_equal(intake_answer_held(&s->a.in, &sue, s->a.outcome.seq, true, &why), ST_OK);
 	assert_accepted(scene_ann(s, notes_signature(s, &note, seen, "Walk.")));
 	assert_int_equal(notes_addenda(s, &note).count, 1);
@@ -318,8 +324,7 @@ static void late_words_that_were_held_are_an_addendum_of_their_author(void **sta
 	uint64_t held;
 	struct failure why;
 
-	agency_unassign(&s->a, &s->ben, &s->patient);
-	assert_held(scene_ben(s, notes_edit(s, &note, "plan", agency_seq(seen), "Rest.")), HELD_NOT_YOURS);
+	hold_bens(s, notes_edit(s, &note, "plan", agency_seq(seen), "Rest."));
 	held = s->a.outcome.seq;
 	assert_accepted(scene_ann(s, notes_signature(s, &note, seen, "Walk.")));
 	assert_int_equal(intake_answer_held(&s->a.in, &sue, held, true, &why), ST_OK);

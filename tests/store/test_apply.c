@@ -134,21 +134,49 @@ static void staff_records_have_no_patient(void **state)
 	assert_string_equal(fake_text(f, "SELECT name FROM worker"), "Kim Example");
 }
 
-static void a_page_that_was_open_before_news_came_is_judged_against_what_it_showed(void **state)
+/* Notes typed on a page that shows the task as it was at that version. */
+static void save_notes(struct fake *f, int64_t shown, const char *notes)
 {
-	struct fake *f = *state;
-	const int64_t shown = fake_int(f, VERSION);
 	const struct kind *kind = schema_kind(f->schema, "task", 4);
 	const struct id id = fake_id(TASK);
 	const int at = kind_field(kind, "notes", 5);
 	struct row row = { 0 };
 	int64_t version = 0;
 
+	row.values[at] = value_string(notes);
+	assert_int_equal(save_fields(&f->replica, kind, &id, shown, &row, (uint64_t)1 << at, &version, NULL), ST_OK);
+}
+
+static void a_page_that_was_open_before_news_came_is_judged_against_what_it_showed(void **state)
+{
+	struct fake *f = *state;
+	const int64_t shown = fake_int(f, VERSION);
+
 	asks(f);
 	fake_record(f, "task", TASK, PAT, 20, RECORD_PART, "notes", "New", NULL);
 	takes(f);
-	row.values[at] = value_string("Mine");
-	assert_int_equal(save_fields(&f->replica, kind, &id, shown, &row, (uint64_t)1 << at, &version, NULL), ST_OK);
+	save_notes(f, shown, "Mine");
+	assert_int_equal(base_of_notes(f), 10);
+}
+
+/* The whole record came while the group was dirty, so that the row went on showing what it did. */
+static void a_page_from_before_a_whole_record_is_judged_so_too_where_an_edit_was_taken_back(void **state)
+{
+	const struct sync_options fetch = { .send_nothing = true };
+	struct fake *f = *state;
+	const int64_t shown = fake_int(f, VERSION);
+	struct sync_report report = { 0 };
+
+	fake_do(f, SET_NOTES("Mine"));
+	assert_int_equal(sync_build(&f->sync, &fetch, &f->request_bytes, &report, NULL), ST_OK);
+	fake_begin(f);
+	fake_record(f, "task", TASK, PAT, 20, RECORD_WHOLE, "title", "Call", "notes", "Theirs", NULL);
+	takes(f);
+	fake_do(f, SET_NOTES("Old"));
+	asks(f);
+	takes(f);
+	assert_string_equal(fake_text(f, NOTES), "Theirs");
+	save_notes(f, shown, "Mine again");
 	assert_int_equal(base_of_notes(f), 10);
 }
 
@@ -578,6 +606,27 @@ static void patients_let_go_keep_their_rows_and_say_so(void **state)
 	assert_int_equal(fake_int(f, "SELECT count(*) FROM task"), 1);
 }
 
+/* What was typed before the tablet heard of the handover and what was typed after it are changes of their own. */
+static void what_is_unsent_gets_its_numbers_when_a_patient_is_let_go(void **state)
+{
+	const struct id gone = fake_id(PAT);
+	struct fake *f = *state;
+
+	asks(f);
+	fake_do(f, SET_NOTES("Before"));
+	f->answer.let_go = &gone;
+	f->answer.let_go_count = 1;
+	takes(f);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 0);
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_journal WHERE n=1"), 1);
+	assert_string_equal(fake_text(f, NOTES), "Before");
+	fake_do(f, SET_NOTES("After"));
+	assert_int_equal(fake_int(f, "SELECT count(*) FROM ds_dirty"), 1);
+	fake_build(f);
+	assert_int_equal(f->request.change_count, 2);
+	assert_int_equal(f->request.changes[1].n, 2);
+}
+
 static void the_cursor_moves_with_the_answer_and_goes_when_the_centre_refuses_it(void **state)
 {
 	struct fake *f = *state;
@@ -677,6 +726,7 @@ int main(void)
 		TEST(a_row_that_does_not_change_keeps_its_version),
 		TEST(staff_records_have_no_patient),
 		TEST(a_page_that_was_open_before_news_came_is_judged_against_what_it_showed),
+		TEST(a_page_from_before_a_whole_record_is_judged_so_too_where_an_edit_was_taken_back),
 		TEST(news_for_a_dirty_group_goes_only_into_its_copy),
 		TEST(typed_back_to_its_base_the_row_takes_the_copy_that_came),
 		TEST(news_for_a_group_in_flight_goes_only_into_its_copy),
@@ -700,6 +750,7 @@ int main(void)
 		TEST(a_record_made_and_deleted_before_it_was_sent_leaves_nothing_behind),
 		TEST(a_deletion_of_a_record_that_was_never_here_is_noted),
 		TEST(patients_let_go_keep_their_rows_and_say_so),
+		TEST(what_is_unsent_gets_its_numbers_when_a_patient_is_let_go),
 		TEST(the_cursor_moves_with_the_answer_and_goes_when_the_centre_refuses_it),
 		TEST(numbers_that_the_centre_lacks_wait_again_and_only_those),
 		TEST(an_answer_is_a_reading_of_the_centres_clock),

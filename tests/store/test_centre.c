@@ -636,6 +636,9 @@ static void an_assignment_is_made_once_and_ended_whole(void **state)
 	struct fixture *f = begin(1);
 	struct id patient = world_create(&f->w, "patient", NULL, "name", "Ada", NULL);
 	const struct id *worker = &f->w.tablets[0].worker;
+	struct giving giving = { .worker = *worker, .patient = patient, .reason = "own", .starts_ms = INT64_MIN,
+				 .ends_ms = TERM_NEVER };
+	struct given given;
 	struct centre_act act;
 	struct failure why;
 	size_t ended = 9;
@@ -643,10 +646,13 @@ static void an_assignment_is_made_once_and_ended_whole(void **state)
 
 	(void)state;
 	assert_int_equal(centre_act_begin(&act, &f->w.centre), ST_OK);
-	assert_int_equal(centre_assign(&act, NULL, worker, &patient, "own", &why), ST_OK);
-	assert_int_equal(centre_assign(&act, NULL, worker, &patient, "own", &why), ST_EXISTS);
-	assert_int_equal(centre_assign(&act, NULL, &patient, &patient, "own", &why), ST_NOT_FOUND);
-	assert_int_equal(centre_assign(&act, NULL, worker, worker, "own", &why), ST_NOT_FOUND);
+	assert_int_equal(centre_assign(&act, NULL, &giving, &given, &why), ST_OK);
+	assert_true(!given.was && given.is);
+	assert_int_equal(centre_assign(&act, NULL, &giving, &given, &why), ST_EXISTS);
+	giving.worker = patient;
+	assert_int_equal(centre_assign(&act, NULL, &giving, &given, &why), ST_NOT_FOUND);
+	giving.worker = giving.patient = *worker;
+	assert_int_equal(centre_assign(&act, NULL, &giving, &given, &why), ST_NOT_FOUND);
 	assert_int_equal(f->w.centre.store->ops->member_is(f->w.centre.store, worker, &patient, &is), ST_OK);
 	assert_true(is);
 	world_pass(&f->w, 5);

@@ -183,13 +183,14 @@ static void a_held_change_accepted_late_is_its_authors_candidate(void **state)
 	struct scene *s = *state;
 	struct id goal = scene_record(s, "goal", "status", "proposed"), sue = agency_worker(&s->a, "Sue"), conflict;
 	uint64_t base = agency_group_seq(&s->a, "goal", &goal, "status");
+	struct change *change;
 	struct failure why;
 	json_t *array;
 
 	assert_accepted(scene_ben(s, scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "active")));
-	agency_unassign(&s->a, &s->ann, &s->patient);
-	assert_held(scene_ann(s, scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "on-hold")),
-		    HELD_NOT_YOURS);
+	change = scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "on-hold");
+	scene_leave(s, &s->ann, change);
+	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, &conflict, 1), 0);
 	assert_int_equal(intake_answer_held(&s->a.in, &sue, s->a.outcome.seq, true, &why), ST_OK);
 	assert_int_equal(agency_conflicts(&s->a, &s->patient, &conflict, 1), 1);

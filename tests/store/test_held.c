@@ -374,9 +374,10 @@ static void after_the_assignment_ended_changes_are_held(void **state)
 {
 	struct scene *s = *state;
 	struct id id = scene_record(s, "task", "title", "x");
+	struct change *change = task_due(s, &id, agency_seq(s->a.chain.seq));
 
-	agency_unassign(&s->a, &s->ann, &s->patient);
-	assert_held(scene_ann(s, task_due(s, &id, agency_seq(s->a.chain.seq))), HELD_NOT_YOURS);
+	scene_leave(s, &s->ann, change);
+	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	assert_accepted(scene_ben(s, task_due(s, &id, agency_seq(s->a.chain.seq))));
 }
 
@@ -474,7 +475,7 @@ static void an_edit_upon_a_held_one_is_judged_from_before_it(void **state)
 
 	change = task_due(s, &id, agency_seq(base));
 	change->row.values[kind_field(change->kind, "priority", 8)] = value_null();
-	agency_unassign(&s->a, &s->ann, &s->patient);
+	scene_leave(s, &s->ann, change);
 	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	agency_assign(&s->a, &s->ben, &s->stranger);
 	/* Accepted for Ann again: the held one comes in first, and is a base from then on. */

@@ -149,11 +149,11 @@ static void what_was_never_taken_is_no_value_to_restore(void **state)
 	const struct id goal = scene_record(s, "goal", "status", "proposed"), other = scene_record(s, "goal", "text", "walk");
 	const uint64_t base = agency_group_seq(&s->a, "goal", &goal, "status");
 	struct failure why = { 0 };
+	struct change *change = scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "active");
 	uint64_t held;
 
-	agency_unassign(&s->a, &s->ann, &s->patient);
-	assert_held(scene_ann(s, scene_edit(s, "goal", &goal, "status", agency_seq(base), "status", "active")),
-		    HELD_NOT_YOURS);
+	scene_leave(s, &s->ann, change);
+	assert_held(scene_ann(s, change), HELD_NOT_YOURS);
 	held = s->a.outcome.seq;
 	assert_refused(s, "goal", &goal, held, NULL, "is held");
 	assert_refused(s, "goal", &other, held, NULL, "no such change");

@@ -658,6 +658,7 @@ static void ask_everything(struct fixture *f, const struct kind *note)
 	struct device device;
 	struct digest digest = { { 0 } };
 	struct id id = id_of(1), *list;
+	struct term term;
 	struct visits visits = { .count = 0 };
 	size_t count;
 	bool is;
@@ -683,7 +684,12 @@ static void ask_everything(struct fixture *f, const struct kind *note)
 	(void)s->ops->member_is(s, &id, &id, &is);
 	(void)s->ops->member_close(s, &id, &id, 3);
 	(void)s->ops->member_list(s, &id, 3, &f->arena, &list, &count);
-	(void)s->ops->assignment_open(s, &id, &id, 3, &is);
+	(void)s->ops->term_put(s, &(struct term){ .assignment = id, .worker = id, .patient = id, .due_ms = 4 });
+	(void)s->ops->term_in_force(s, &id, &id, &is);
+	(void)s->ops->term_pair(s, &id, &id, &id, &term, 1, &count);
+	(void)s->ops->term_due(s, 3, &term, 1, &count);
+	(void)s->ops->term_next(s, &term.due_ms);
+	(void)s->ops->term_patients(s, &id, &f->arena, &list, &count);
 	(void)s->ops->device_get(s, 1, &device);
 	(void)s->ops->account_by_login(s, "x", &(struct account){ .active = true });
 	(void)s->ops->account_by_worker(s, &id, &(struct account){ .active = true });

@@ -244,6 +244,7 @@ static const struct tamper_table targets[] = {
 	{ "record", 2, { NULL }, false },
 	{ "held", 1, { NULL }, false },
 	{ "member", 3, { NULL }, false },
+	{ "term", 1, { NULL }, false },
 	{ "device", 1, { "last_n", "run" }, true },
 	{ "patient", 1, { NULL }, false },
 	{ "worker", 1, { NULL }, false },
@@ -364,6 +365,8 @@ static void place_of(struct scene *s, const struct tamper_table *target, const s
 	}
 	if (strcmp(kind, "member") == 0) {
 		(void)snprintf(out, TEXT_ROOM, "member %s/%s", id[0], id[1]);
+	} else if (strcmp(kind, "term") == 0) {
+		(void)snprintf(out, TEXT_ROOM, "term %s", id[0]);
 	} else if (strcmp(kind, "record") == 0) {
 		known = schema_kind_num(s->a.schema, (unsigned)sqlite3_value_int(row->values[0]));
 		(void)snprintf(out, TEXT_ROOM, "record %s/%s", known ? known->name : "?", id[1]);

@@ -76,6 +76,12 @@ void scene_measured(struct change *change, int64_t heard_ms, int64_t at_ms)
 			     });
 }
 
+void scene_leave(struct scene *s, const struct id *worker, struct change *change)
+{
+	agency_unassign(&s->a, worker, &s->patient);
+	scene_heard(change, ++s->a.now_ms);
+}
+
 struct id scene_record(struct scene *s, const char *kind, const char *field, const char *text)
 {
 	struct id id = agency_id(&s->a);

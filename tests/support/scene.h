@@ -29,6 +29,9 @@ struct change *scene_edit(struct scene *s, const char *kind, const struct id *id
 void scene_heard(struct change *change, int64_t heard_ms);
 void scene_measured(struct change *change, int64_t heard_ms, int64_t at_ms);
 
+/* The patient leaves the worker, who has heard of it when writing this. */
+void scene_leave(struct scene *s, const struct id *worker, struct change *change);
+
 /* A record of the patient, by the centre: a field and its value; whatever else it must have is "x". */
 struct id scene_record(struct scene *s, const char *kind, const char *field, const char *text);
 

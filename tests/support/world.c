@@ -418,12 +418,22 @@ bool world_edit(struct world *w, const char *kind, const struct id *id, const ch
 
 void world_assign(struct world *w, size_t tablet, const struct id *patient)
 {
+	world_assign_for(w, tablet, patient, "own", INT64_MIN, TERM_NEVER);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): what an assignment consists of. */
+void world_assign_for(struct world *w, size_t tablet, const struct id *patient, const char *reason, int64_t starts_ms,
+		      int64_t ends_ms)
+{
+	const struct giving giving = { .worker = w->tablets[tablet].worker, .patient = *patient, .reason = reason,
+				       .starts_ms = starts_ms, .ends_ms = ends_ms };
 	struct centre_act act;
+	struct given given;
 	struct failure why;
 	enum status st;
 
 	MUST(centre_act_begin(&act, &w->centre));
-	st = centre_assign(&act, NULL, &w->tablets[tablet].worker, patient, "own", &why);
+	st = centre_assign(&act, NULL, &giving, &given, &why);
 	MUST(st == ST_EXISTS ? ST_OK : st);
 	MUST(centre_act_commit(&act));
 }

@@ -79,6 +79,8 @@ struct id world_create(struct world *w, const char *kind, const struct id *patie
 /* False: the outcome was not plain acceptance. */
 bool world_edit(struct world *w, const char *kind, const struct id *id, const char *field, const char *text);
 void world_assign(struct world *w, size_t tablet, const struct id *patient);
+void world_assign_for(struct world *w, size_t tablet, const struct id *patient, const char *reason, int64_t starts_ms,
+		      int64_t ends_ms); /* as struct giving (daemon/centre.h) has it */
 void world_unassign(struct world *w, size_t tablet, const struct id *patient);
 uint64_t world_seq(struct world *w); /* newest sequence */
 /* One value as it stands; copied into text_out ("" for null). False: no such record, or deleted. */
