@@ -2,79 +2,114 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/buf.h"
 
-#define TEXT_MAX (4U * 1024 * 1024)
-#define TIME_STEPS 10
+#define TEXT_MAX (16U * 1024 * 1024)
+#define PROGRESS_S 5
+#define TRY_TIMES 4 /* a try that takes so many times as long as the failure did is none */
+#define TRY_SECONDS_MIN 5
 
 struct shrinking {
 	struct shrunk *out;
 	struct sim_stock *stock;
 	struct attempt *attempt;
 	const char *invariant;
-	uint64_t tries_max;
+	double began, told, until;
+	unsigned try_seconds;
+	uint64_t named[PLAN_TABLETS_WORDS]; /* tablets of which the finding speaks */
+	struct instance *kept;      /* what out->plan.only has, in the order of the run, */
+	size_t kept_count;
+	struct instance *only;      /* and ascending: the plan's own */
+	struct instance *left;      /* a candidate in the order of the run, */
+	struct instance *sorted;    /* and ascending */
+	uint64_t *passed;           /* hashes of the plans that did not fail */
+	size_t passed_count, passed_room;
 };
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* --- one try ------------------------------------------------------------------------------ */
+
+static bool is_over(const struct shrinking *s)
+{
+	sigset_t pending;
+
+	sigemptyset(&pending);
+	(void)sigpending(&pending);
+	return seconds() >= s->until || sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
+
+static uint64_t hash_of(const struct plan *plan)
+{
+	uint64_t hash = UINT64_C(0xCBF29CE484222325);
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	plan_write(plan, true, &text);
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ text.data[i]) * UINT64_C(0x100000001B3);
+	buf_close(&text);
+	return hash;
+}
+
+static bool has_passed(const struct shrinking *s, uint64_t hash)
+{
+	for (size_t i = 0; i < s->passed_count; i++)
+		if (s->passed[i] == hash)
+			return true;
+	return false;
+}
+
+static void add_passed(struct shrinking *s, uint64_t hash)
+{
+	if (s->passed_count == s->passed_room) {
+		s->passed_room = s->passed_room * 2 + 256;
+		s->passed = realloc(s->passed, s->passed_room * sizeof *s->passed);
+		assert(s->passed != NULL);
+	}
+	s->passed[s->passed_count++] = hash;
+}
+
+static void tell(struct shrinking *s)
+{
+	const struct shrunk *out = s->out;
+	const double now = seconds();
+
+	if (now - s->told < PROGRESS_S)
+		return;
+	s->told = now;
+	(void)fprintf(stderr, "seed %" PRIu64 ": %" PRIu64 " tries in %.0f s: %zu of %zu acts and faults, %" PRIu64 " of %" PRIu64 " lines\n",
+		      out->plan.seed, out->tries, now - s->began, out->struck_after, out->struck_before, out->lines_after,
+		      out->lines_before);
+}
 
 static bool fails(struct shrinking *s, const struct plan *plan)
 {
-	if (s->out->tries >= s->tries_max)
+	const uint64_t hash = hash_of(plan);
+
+	if (has_passed(s, hash) || is_over(s))
 		return false;
 	s->out->tries++;
-	attempt_run(s->attempt, s->stock, plan, NULL);
-	return strcmp(s->attempt->invariant, s->invariant) == 0;
+	attempt_run(s->attempt, s->stock, plan, NULL, s->try_seconds);
+	tell(s);
+	if (strcmp(s->attempt->invariant, s->invariant) == 0)
+		return true;
+	add_passed(s, hash);
+	return false;
 }
 
-/* Keep it where it still fails. */
-static bool keep(struct shrinking *s, const struct plan *smaller)
-{
-	if (!fails(s, smaller))
-		return false;
-	s->out->plan = *smaller;
-	return true;
-}
-
-/* The shortest time after which everything may be calm. */
-static void shorten(struct shrinking *s)
-{
-	int64_t low_ms = 0, high_ms = (int64_t)s->out->plan.days * SIM_DAY_MS;
-	struct plan smaller = s->out->plan;
-
-	for (int i = 0; i < TIME_STEPS; i++) {
-		smaller.until_ms = low_ms + (high_ms - low_ms) / 2;
-		if (keep(s, &smaller))
-			high_ms = smaller.until_ms;
-		else
-			low_ms = smaller.until_ms;
-	}
-	smaller = s->out->plan;
-	smaller.days = (unsigned)(high_ms / SIM_DAY_MS) + 1;
-	if (smaller.days < s->out->plan.days)
-		(void)keep(s, &smaller);
-}
-
-static void silence(struct shrinking *s)
-{
-	for (unsigned t = 0; t < s->out->plan.tablets; t++) {
-		struct plan smaller = s->out->plan;
-
-		smaller.silent[t / 64] |= UINT64_C(1) << (t % 64);
-		(void)keep(s, &smaller);
-	}
-}
-
-static void calm(struct shrinking *s)
-{
-	for (enum fault f = 0; f < FAULT_COUNT; f++) {
-		struct plan smaller = s->out->plan;
-
-		smaller.odds[f] = 0;
-		if (s->out->plan.odds[f] != 0)
-			(void)keep(s, &smaller);
-	}
-}
+/* --- keeping what still fails ----------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -83,96 +118,413 @@ static int compare(const void *a, const void *b)
 	return x->packed < y->packed ? -1 : x->packed > y->packed;
 }
 
-/* From now on only what struck in the run just kept. */
-static bool list(struct shrinking *s)
+/* Each once. */
+static size_t sort_out(struct instance *list, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(list, count, sizeof *list, compare);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || list[kept - 1].packed != list[i].packed)
+			list[kept++] = list[i];
+	return kept;
+}
+
+/* What struck in the run just played, each once, where it struck first. */
+static size_t gather(const struct shrinking *s, struct instance *out)
+{
+	const struct witness *seen = &s->attempt->seen;
+	struct instance *all = calloc(seen->struck_count + 1, sizeof *all);
+	bool *taken = calloc(seen->struck_count + 1, sizeof *taken);
+	size_t count, kept = 0;
+
+	assert(all != NULL && taken != NULL);
+	memcpy(all, seen->struck, seen->struck_count * sizeof *all);
+	count = sort_out(all, seen->struck_count);
+	for (size_t i = 0; i < seen->struck_count; i++) {
+		const struct instance *at = bsearch(&seen->struck[i], all, count, sizeof *all, compare);
+
+		if (at == NULL || taken[at - all])
+			continue;
+		taken[at - all] = true;
+		out[kept++] = *at;
+	}
+	free(all);
+	free(taken);
+	return kept;
+}
+
+/* With this list in s->left: keep it where it still fails. */
+static bool keep_list(struct shrinking *s, const struct plan *smaller, size_t count)
+{
+	struct plan plan = *smaller;
+	struct instance *swapped;
+
+	memcpy(s->sorted, s->left, count * sizeof *s->left);
+	plan.only = s->sorted;
+	plan.only_count = sort_out(s->sorted, count);
+	if (!fails(s, &plan))
+		return false;
+	swapped = s->only;
+	s->only = s->sorted;
+	s->sorted = swapped;
+	s->out->plan = plan;
+	swapped = s->kept;
+	s->kept = s->left;
+	s->left = swapped;
+	s->kept_count = count;
+	s->out->lines_after = s->attempt->seen.lines;
+	s->out->struck_after = s->attempt->seen.struck_count;
+	return true;
+}
+
+/* The same; and what then does not strike any more goes too, if it may. */
+static bool keep(struct shrinking *s, const struct plan *smaller, size_t count)
+{
+	size_t struck;
+
+	if (!keep_list(s, smaller, count))
+		return false;
+	struck = gather(s, s->left);
+	if (struck < s->kept_count) {
+		const struct plan plan = s->out->plan;
+
+		(void)keep_list(s, &plan, struck);
+	}
+	return true;
+}
+
+/* Another plan, with what was kept. */
+static bool keep_plan(struct shrinking *s, const struct plan *smaller)
+{
+	memcpy(s->left, s->kept, s->kept_count * sizeof *s->kept);
+	return keep(s, smaller, s->kept_count);
+}
+
+/* --- tablets ------------------------------------------------------------------------------------ */
+
+static bool is_named(const struct shrinking *s, unsigned tablet)
+{
+	return (s->named[(tablet - 1) / 64] >> ((tablet - 1) % 64) & 1) != 0;
+}
+
+static void find_names(struct shrinking *s, const char *wrong)
+{
+	static const char *const words[] = { "tablet ", "node " };
+
+	for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
+		for (const char *at = strstr(wrong, words[w]); at != NULL; at = strstr(at + 1, words[w])) {
+			const unsigned long number = strtoul(at + strlen(words[w]), NULL, 10);
+
+			if (number >= 1 && number <= s->out->plan.tablets)
+				s->named[(number - 1) / 64] |= UINT64_C(1) << ((number - 1) % 64);
+		}
+}
+
+static bool send_away(struct shrinking *s, const unsigned *tablets, size_t count)
 {
 	struct plan smaller = s->out->plan;
-	struct instance *only;
-	size_t count;
+	size_t left = 0;
+	bool any = false;
 
-	if (!fails(s, &smaller))
-		return false;
-	count = s->attempt->struck_count;
-	if (count == 0 || count == ATTEMPT_STRUCK_MAX)
-		return false;
-	only = calloc(count, sizeof *only);
-	assert(only != NULL);
-	memcpy(only, s->attempt->struck, count * sizeof *only);
-	qsort(only, count, sizeof *only, compare);
-	smaller.only = only;
-	smaller.only_count = 0;
-	for (size_t i = 0; i < count; i++)
-		if (i == 0 || only[i].packed != only[i - 1].packed)
-			only[smaller.only_count++] = only[i];
-	if (keep(s, &smaller))
-		return true;
-	free(only);
+	for (size_t i = 0; i < count; i++) {
+		any |= !plan_is_away(&smaller, tablets[i]);
+		smaller.away[(tablets[i] - 1) / 64] |= UINT64_C(1) << ((tablets[i] - 1) % 64);
+	}
+	for (size_t i = 0; i < s->kept_count; i++)
+		if (!plan_is_away(&smaller, instance_node(s->kept[i])))
+			s->left[left++] = s->kept[i];
+	return any && keep(s, &smaller, left);
+}
+
+/* Those that the finding does not name all at once, then halves of them down to single ones; then the others. */
+static void empty(struct shrinking *s)
+{
+	unsigned tablets[PLAN_TABLETS_MAX];
+	size_t count = 0;
+
+	for (unsigned t = 1; t <= s->out->plan.tablets; t++)
+		if (!is_named(s, t) && !plan_is_away(&s->out->plan, t))
+			tablets[count++] = t;
+	for (size_t part = count; part > 0; part /= 2)
+		for (size_t i = 0; i < count; i += part)
+			(void)send_away(s, tablets + i, part < count - i ? part : count - i);
+	for (unsigned t = 1; t <= s->out->plan.tablets; t++)
+		(void)send_away(s, &t, 1);
+}
+
+/* --- simpler numbers ---------------------------------------------------------------------------- */
+
+enum simple { SIMPLE_RECORDS, SIMPLE_BUDGET, SIMPLE_SLOW, SIMPLE_TOGETHER, SIMPLE_PROGRAM, SIMPLE_POWER, SIMPLE_CLOCKS, SIMPLE_COUNT };
+
+/* Was it not so simple before? */
+static bool make_simple(struct plan *plan, enum simple what)
+{
+	const struct plan before = *plan;
+
+	switch (what) {
+	case SIMPLE_RECORDS:
+		plan->records_max = 0;
+		return before.records_max != 0;
+	case SIMPLE_BUDGET:
+		plan->budget = 0;
+		return before.budget != 0;
+	case SIMPLE_SLOW:
+		plan->slow = false;
+		return before.slow;
+	case SIMPLE_TOGETHER:
+		plan->together = false;
+		return before.together;
+	case SIMPLE_PROGRAM:
+		plan->program = false;
+		return before.program;
+	case SIMPLE_POWER:
+		plan->power = false;
+		return before.power;
+	case SIMPLE_CLOCKS:
+		plan->honest_clocks = true;
+		return !before.honest_clocks;
+	case SIMPLE_COUNT:
+		break;
+	}
 	return false;
 }
 
-/* Leave each of `parts` parts out in turn. Did any go? */
-static bool leave_out(struct shrinking *s, size_t parts)
+/* The least that still fails, or near to it. */
+static void lower(struct shrinking *s, unsigned *(*field)(struct plan *), unsigned least)
 {
-	struct instance *only = calloc(s->out->plan.only_count + 1, sizeof *only);
-	bool any = false;
+	struct plan smaller = s->out->plan;
+	const unsigned is = *field(&smaller);
 
-	assert(only != NULL);
-	for (size_t part = 0; part < parts; part++) {
-		struct plan smaller = s->out->plan;
-		const size_t count = smaller.only_count, from = part * count / parts, to = (part + 1) * count / parts;
-
-		if (from == to)
-			continue;
-		memcpy(only, smaller.only, from * sizeof *only);
-		memcpy(only + from, smaller.only + to, (count - to) * sizeof *only);
-		smaller.only = only;
-		smaller.only_count = count - (to - from);
-		if (!fails(s, &smaller))
-			continue;
-		memmove((struct instance *)(uintptr_t)s->out->plan.only + from, s->out->plan.only + to, (count - to) * sizeof *only);
-		s->out->plan.only_count = smaller.only_count;
-		any = true;
-		part--;
-		parts--;
+	for (unsigned n = least; n < is; n += (is - n + 1) / 2) {
+		smaller = s->out->plan;
+		*field(&smaller) = n;
+		if (keep_plan(s, &smaller))
+			return;
 	}
-	free(only);
-	return any;
 }
 
+static unsigned *tablets_of(struct plan *plan)
+{
+	return &plan->tablets;
+}
+
+static unsigned *patients_of(struct plan *plan)
+{
+	return &plan->patients;
+}
+
+static unsigned *days_of(struct plan *plan)
+{
+	return &plan->days;
+}
+
+static unsigned highest_tablet(const struct plan *plan)
+{
+	unsigned t = plan->tablets;
+
+	while (t > 1 && plan_is_away(plan, t))
+		t--;
+	return t;
+}
+
+static void simplify(struct shrinking *s)
+{
+	for (enum simple what = 0; what < SIMPLE_COUNT; what++) {
+		struct plan smaller = s->out->plan;
+
+		if (make_simple(&smaller, what))
+			(void)keep_plan(s, &smaller);
+	}
+	lower(s, days_of, 1);
+	lower(s, patients_of, 1);
+	lower(s, tablets_of, highest_tablet(&s->out->plan));
+}
+
+/* Faults that are not listed are off anyway: the plan says so. */
+static void turn_off(struct shrinking *s)
+{
+	struct plan smaller = s->out->plan;
+	bool listed[INSTANCE_SORTS] = { false };
+
+	for (size_t i = 0; i < s->kept_count; i++)
+		listed[instance_sort(s->kept[i])] = true;
+	for (unsigned f = 0; f < FAULT_COUNT; f++)
+		if (!listed[f])
+			smaller.odds[f] = 0;
+	if (memcmp(smaller.odds, s->out->plan.odds, sizeof smaller.odds) != 0)
+		(void)keep_plan(s, &smaller);
+}
+
+/* --- groups ------------------------------------------------------------------------------------- */
+
+/* Does it belong to the group? */
+typedef bool group_fn(const struct shrinking *s, struct instance instance, struct instance of);
+
+static bool is_fault(const struct shrinking *s, struct instance instance, struct instance of)
+{
+	(void)s;
+	(void)of;
+	return instance_is_fault(instance);
+}
+
+static bool is_fault_elsewhere(const struct shrinking *s, struct instance instance, struct instance of)
+{
+	(void)of;
+	return instance_is_fault(instance) && instance_node(instance) > 0 && !is_named(s, instance_node(instance));
+}
+
+static bool is_elsewhere(const struct shrinking *s, struct instance instance, struct instance of)
+{
+	(void)of;
+	return instance_node(instance) > 0 && !is_named(s, instance_node(instance));
+}
+
+static bool is_of_sort(const struct shrinking *s, struct instance instance, struct instance of)
+{
+	(void)s;
+	return instance_sort(instance) == instance_sort(of);
+}
+
+static bool is_of_sort_and_node(const struct shrinking *s, struct instance instance, struct instance of)
+{
+	(void)s;
+	return instance_sort(instance) == instance_sort(of) && instance_node(instance) == instance_node(of);
+}
+
+static bool leave_out(struct shrinking *s, group_fn *group, struct instance of)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < s->kept_count; i++)
+		if (!group(s, s->kept[i], of))
+			s->left[left++] = s->kept[i];
+	return left < s->kept_count && keep(s, &s->out->plan, left);
+}
+
+/* Each group by the first one of it. */
+static void leave_out_groups(struct shrinking *s, group_fn *group)
+{
+	for (size_t i = 0; i < s->kept_count;) {
+		const struct instance of = s->kept[i];
+		bool met = false;
+
+		for (size_t j = 0; j < i && !met; j++)
+			met = group(s, s->kept[j], of);
+		if (met || !leave_out(s, group, of))
+			i++;
+	}
+}
+
+/* --- single ones ---------------------------------------------------------------------------------- */
+
+static bool leave_out_part(struct shrinking *s, size_t from, size_t to)
+{
+	memcpy(s->left, s->kept, from * sizeof *s->kept);
+	memcpy(s->left + from, s->kept + to, (s->kept_count - to) * sizeof *s->kept);
+	return keep(s, &s->out->plan, from + s->kept_count - to);
+}
+
+/* From the end, since what comes later needs what was before, seldom the other way round. */
 static void thin_out(struct shrinking *s)
 {
-	size_t parts = 2;
+	for (size_t part = (s->kept_count + 1) / 2; part > 0 && s->kept_count > 0 && !is_over(s); part = part > 1 ? (part + 1) / 2 : 0) {
+		for (size_t to = s->kept_count; to > 0;) {
+			const size_t from = to > part ? to - part : 0;
 
-	while (s->out->plan.only_count > 0 && s->out->tries < s->tries_max) {
-		const bool any = leave_out(s, parts);
-
-		if (!any && parts >= s->out->plan.only_count)
-			return;
-		parts = any ? (parts > 4 ? parts / 2 : 2) : parts * 2;
-		if (parts > s->out->plan.only_count)
-			parts = s->out->plan.only_count;
+			(void)leave_out_part(s, from, to);
+			to = from < s->kept_count ? from : s->kept_count;
+		}
+		if (part > s->kept_count)
+			part = s->kept_count + 1;
 	}
 }
 
-void shrink(struct shrunk *out, struct sim_stock *stock, const struct plan *plan, const char *invariant, uint64_t tries_max)
-{
-	struct shrinking s = { .out = out, .stock = stock, .attempt = attempt_new(), .invariant = invariant, .tries_max = tries_max };
+/* --- all of it ------------------------------------------------------------------------------------- */
 
-	assert(s.attempt != NULL);
+static void make_room(struct shrinking *s)
+{
+	s->kept = calloc(WITNESS_STRUCK_MAX, sizeof *s->kept);
+	s->only = calloc(WITNESS_STRUCK_MAX, sizeof *s->only);
+	s->left = calloc(WITNESS_STRUCK_MAX, sizeof *s->left);
+	s->sorted = calloc(WITNESS_STRUCK_MAX, sizeof *s->sorted);
+	s->attempt = attempt_new();
+	assert(s->kept != NULL && s->only != NULL && s->left != NULL && s->sorted != NULL && s->attempt != NULL);
+}
+
+/* What is kept is the plan's. */
+static void give_up_room(struct shrinking *s)
+{
+	if (s->out->plan.only == NULL)
+		free(s->only);
+	free(s->kept);
+	free(s->left);
+	free(s->sorted);
+	free(s->passed);
+	attempt_free(s->attempt);
+}
+
+/* It fails as it is, and with a list of what struck. */
+static bool begin(struct shrinking *s, const struct plan *plan)
+{
+	const struct witness *seen = &s->attempt->seen;
+	double took;
+
+	s->try_seconds = ATTEMPT_SECONDS_MAX;
+	if (!fails(s, plan))
+		return false;
+	s->out->failed = true;
+	s->out->lines_before = s->out->lines_after = seen->lines;
+	s->out->struck_before = s->out->struck_after = seen->struck_count;
+	took = TRY_SECONDS_MIN + TRY_TIMES * (seconds() - s->began);
+	if (strcmp(s->invariant, "hung") != 0 && took < ATTEMPT_SECONDS_MAX)
+		s->try_seconds = (unsigned)took;
+	find_names(s, s->attempt->wrong);
+	return seen->struck_count < WITNESS_STRUCK_MAX && keep(s, plan, gather(s, s->left));
+}
+
+static void make_smaller(struct shrinking *s)
+{
+	const struct instance none = { 0 };
+	size_t struck;
+	uint64_t lines;
+
+	(void)leave_out(s, is_elsewhere, none);
+	if (!leave_out(s, is_fault, none))
+		(void)leave_out(s, is_fault_elsewhere, none);
+	do {
+		struck = s->kept_count;
+		lines = s->out->lines_after;
+		empty(s);
+		simplify(s);
+		leave_out_groups(s, is_of_sort);
+		leave_out_groups(s, is_of_sort_and_node);
+		thin_out(s);
+	} while (!is_over(s) && (s->kept_count < struck || s->out->lines_after < lines));
+}
+
+void shrink(struct shrunk *out, struct sim_stock *stock, const struct plan *plan, const char *invariant, unsigned seconds_max)
+{
+	struct shrinking s = { .out = out, .stock = stock, .invariant = invariant, .began = seconds() };
+
+	s.told = s.began;
+	s.until = s.began + seconds_max;
+	make_room(&s);
 	*out = (struct shrunk){ .plan = *plan };
-	if (fails(&s, plan)) {
-		out->lines_before = s.attempt->lines;
-		out->struck_before = s.attempt->struck_count;
-		shorten(&s);
-		silence(&s);
-		calm(&s);
-		if (list(&s))
-			thin_out(&s);
+	if (begin(&s, plan)) {
+		make_smaller(&s);
+		s.until += s.try_seconds;
+		turn_off(&s);
 	}
-	attempt_run(s.attempt, stock, &out->plan, NULL);
-	out->lines_after = s.attempt->lines;
-	out->struck_after = s.attempt->struck_count;
-	attempt_free(s.attempt);
+	out->seconds = seconds() - s.began;
+	give_up_room(&s);
+}
+
+void shrunk_free(struct shrunk *shrunk)
+{
+	free((void *)(uintptr_t)shrunk->plan.only);
+	shrunk->plan.only = NULL;
+	shrunk->plan.only_count = 0;
 }
 
 /* The trace goes to the file first, and moves behind the plan. */
@@ -184,7 +536,7 @@ bool shrink_write(const struct shrunk *shrunk, struct sim_stock *stock, const ch
 	int c;
 
 	assert(attempt != NULL);
-	attempt_run(attempt, stock, &shrunk->plan, path);
+	attempt_run(attempt, stock, &shrunk->plan, path, ATTEMPT_SECONDS_MAX);
 	buf_init(&text, TEXT_MAX);
 	buf_printf(&text, "# %s: %s\n", attempt->invariant, attempt->wrong);
 	plan_write(&shrunk->plan, true, &text);

@@ -114,9 +114,11 @@ void sim_plan_days(struct sim *sim)
 
 	for (unsigned day = 0; day < plan->days; day++) {
 		for (unsigned i = 0; i <= plan->tablets; i++)
-			plan_clock(sim, i, day);
+			if (!plan_is_away(plan, i))
+				plan_clock(sim, i, day);
 		for (unsigned i = 1; i <= plan->tablets; i++)
-			plan_day_of(sim, i, day);
+			if (!plan_is_away(plan, i))
+				plan_day_of(sim, i, day);
 		plan_centre_day(sim, day);
 	}
 }
