@@ -297,7 +297,7 @@ static void shrink_failure(const struct failure_of *f, const char *folder, unsig
 		       " tries in %.0f s: %s\n",
 		       f->seed, shrunk.lines_before, shrunk.struck_before, shrunk.lines_after, shrunk.struck_after, shrunk.tries,
 		       shrunk.seconds, path);
-	shrunk_free(&shrunk);
+	plan_free(&shrunk.plan);
 	sim_stock_free(stock);
 }
 

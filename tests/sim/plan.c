@@ -12,6 +12,8 @@
 #define TYPE_ACT 255
 #define WISHES (UINT64_C(1) << 38) /* numbers of acts from here on are wishes */
 #define RANGE_MAX 65536
+#define KIND_SHIFT 32 /* what an exchange or an act is, in its number: see sites (node.c) and AMID_CATCH_UP */
+#define PIN_EARLY_MS 2000 /* bytes are that much sooner or later on their way than they were */
 #define LINE_FULL 90
 
 static const char *const FAULTS[FAULT_COUNT] = {
@@ -54,7 +56,7 @@ struct instance instance_fault(enum fault fault, unsigned node, uint64_t k)
 	return pack((unsigned)fault, node, k);
 }
 
-static uint64_t instance_number(struct instance instance)
+uint64_t instance_number(struct instance instance)
 {
 	return instance.packed & ((UINT64_C(1) << NODE_SHIFT) - 1);
 }
@@ -151,6 +153,52 @@ static int compare(const void *a, const void *b)
 static bool has_tablet(const uint64_t words[PLAN_TABLETS_WORDS], unsigned tablet)
 {
 	return tablet > 0 && (words[(tablet - 1) / 64] >> ((tablet - 1) % 64) & 1) != 0;
+}
+
+bool instance_counts(struct instance instance)
+{
+	const uint64_t kind = (instance_number(instance) >> KIND_SHIFT) & 0x3F;
+
+	if (!instance_is_fault(instance))
+		return false;
+	switch ((enum fault)instance_sort(instance)) {
+	case FAULT_CLOCK_SET:
+	case FAULT_SLEEP:
+	case FAULT_CENTRE_CLOCK:
+		return false;
+	case FAULT_NO_LINK:
+		return kind != 0;
+	case FAULT_IO:
+	case FAULT_SYNC:
+	case FAULT_LIE:
+	case FAULT_FULL:
+	case FAULT_READ_ONLY:
+	case FAULT_BUSY:
+	case FAULT_KILL_POINT:
+	case FAULT_KILL_CALL:
+		return kind != SITE_TABLET_ACT && kind != SITE_CENTRE_ACT && kind != SITE_CLOCK;
+	case FAULT_LOST_UP:
+	case FAULT_LOST_DOWN:
+	case FAULT_TWICE_NOW:
+	case FAULT_TWICE_LATE:
+	case FAULT_REORDERED:
+	case FAULT_CUT:
+	case FAULT_STALLED:
+	case FAULT_PORTAL:
+	case FAULT_OLD_ANSWER:
+	case FAULT_STATUS:
+	case FAULT_TOO_LARGE:
+	case FAULT_BITS:
+	case FAULT_BITS_UP:
+	case FAULT_COUNT:
+		break;
+	}
+	return true;
+}
+
+bool pin_fits(const struct pin *pin, struct instance instance, int64_t elapsed_ms)
+{
+	return pin->instance.packed >> KIND_SHIFT == instance.packed >> KIND_SHIFT && elapsed_ms >= pin->at_ms - PIN_EARLY_MS;
 }
 
 bool plan_is_away(const struct plan *plan, unsigned tablet)
@@ -284,6 +332,12 @@ void plan_write(const struct plan *plan, bool all, struct buf *out)
 	write_tablets(plan, "silent", plan->silent, out);
 	write_tablets(plan, "away", plan->away, out);
 	write_only(plan, out);
+	for (size_t i = 0; i < plan->pin_count; i++) {
+		const struct instance instance = plan->pins[i].instance;
+
+		buf_printf(out, "at %" PRId64 " %s %u %" PRIu64 "\n", plan->pins[i].at_ms, sort_name(instance_sort(instance)),
+			   instance_node(instance), instance_number(instance));
+	}
 }
 
 static int name_index(const char *const *names, int count, const char *word)
@@ -298,6 +352,8 @@ struct reading {
 	struct plan *plan;
 	struct instance *only;
 	size_t count, room;
+	struct pin *pins;
+	size_t pin_count;
 };
 
 static void add_only(struct reading *r, unsigned type, unsigned node, uint64_t k)
@@ -351,6 +407,23 @@ static bool read_only_line(struct reading *r, const char *line)
 	return type >= 0;
 }
 
+static bool read_pin(struct reading *r, const char *line)
+{
+	int64_t at_ms;
+	char word[32];
+	unsigned node;
+	uint64_t k;
+	int fault;
+
+	if (sscanf(line, "at %" SCNd64 " %31s %u %" SCNu64, &at_ms, word, &node, &k) != 4 || node > PLAN_TABLETS_MAX ||
+	    k >> NODE_SHIFT != 0 || (fault = name_index(FAULTS, FAULT_COUNT, word)) < 0)
+		return false;
+	r->pins = realloc(r->pins, (r->pin_count + 1) * sizeof *r->pins);
+	assert(r->pins != NULL);
+	r->pins[r->pin_count++] = (struct pin){ pack((unsigned)fault, node, k), at_ms };
+	return true;
+}
+
 static bool read_tablets(uint64_t words[PLAN_TABLETS_WORDS], const char *text)
 {
 	uint64_t first, last;
@@ -387,6 +460,8 @@ static bool read_line(struct reading *r, const char *line)
 		plan->weight[at] = odds;
 		return true;
 	}
+	if (strncmp(line, "at ", 3) == 0)
+		return read_pin(r, line);
 	if (strncmp(line, "silent ", 7) == 0)
 		return read_tablets(plan->silent, line + 6);
 	if (strncmp(line, "away ", 5) == 0)
@@ -434,6 +509,7 @@ bool plan_read(struct plan *plan, FILE *in, char line_out[PLAN_LINE_SIZE])
 			break;
 		if (!read_line(&r, line_out)) {
 			free(r.only);
+			free(r.pins);
 			return false;
 		}
 	}
@@ -441,5 +517,16 @@ bool plan_read(struct plan *plan, FILE *in, char line_out[PLAN_LINE_SIZE])
 		qsort(r.only, r.count, sizeof *r.only, compare);
 	plan->only = r.only;
 	plan->only_count = r.count;
+	plan->pins = r.pins;
+	plan->pin_count = r.pin_count;
 	return plan->seed != 0;
+}
+
+void plan_free(struct plan *plan)
+{
+	free((void *)(uintptr_t)plan->only);
+	free((void *)(uintptr_t)plan->pins);
+	plan->only = NULL;
+	plan->pins = NULL;
+	plan->only_count = plan->pin_count = 0;
 }

@@ -53,8 +53,18 @@ struct instance instance_wish(unsigned node, uint64_t k); /* acts of their own, 
 struct instance instance_fault(enum fault fault, unsigned node, uint64_t k);
 unsigned instance_sort(struct instance instance); /* a fault, or an act or a wish: below INSTANCE_SORTS */
 unsigned instance_node(struct instance instance);
+uint64_t instance_number(struct instance instance);
 bool instance_is_fault(struct instance instance);
 #define INSTANCE_SORTS (FAULT_COUNT + 2)
+
+/* A fault that strikes not by the number of its exchange, or of what its machine does, which is another one once something
+ * before is left out, but the first of the same kind that it can strike at a time or later; and then as its number says. */
+struct pin {
+	struct instance instance;
+	int64_t at_ms; /* counted from the beginning */
+};
+/* Does its number count what was before? Else a pin never strikes. */
+bool instance_counts(struct instance instance);
 
 struct plan {
 	uint64_t seed;
@@ -75,6 +85,8 @@ struct plan {
 	uint64_t away[PLAN_TABLETS_WORDS];   /* tablets that are enrolled and never run, and begin without patients */
 	const struct instance *only; /* ascending; NULL = all. The caller's */
 	size_t only_count;
+	const struct pin *pins; /* beside `only`. The caller's */
+	size_t pin_count;
 };
 
 /* As the seed says. */
@@ -83,15 +95,20 @@ void plan_of_seed(struct plan *plan, uint64_t seed);
 /* May it happen at all (sizes and lists; odds apart)? */
 bool plan_has(const struct plan *plan, struct instance instance, int64_t elapsed_ms);
 
+/* Would this pin strike there, at that time? */
+bool pin_fits(const struct pin *pin, struct instance instance, int64_t elapsed_ms);
+
 bool plan_is_away(const struct plan *plan, unsigned tablet);
 
 /* One line a fact, "seed 12", "tablets 5", "fault lost-up 6", "work notes 3", "until_ms 3600000", "silent 2",
- * "away 1-4 6", "only act 3 17-25 31", "only wish 3 2", "only cut 2 9", "only nothing": what differs from the seed's own
- * plan, or all of it. "faults none" and "works none" turn off what no later line turns on. */
+ * "away 1-4 6", "only act 3 17-25 31", "only wish 3 2", "only cut 2 9", "only nothing", "at 3600000 cut 2 9" (a pin): what
+ * differs from the seed's own plan, or all of it. "faults none" and "works none" turn off what no later line turns on. */
 void plan_write(const struct plan *plan, bool all, struct buf *out);
-/* Reads such lines up to an empty one, the end, or "--"; unknown words are an error in *line_out. The list of `only` is
- * allocated: free() it. */
+/* Reads such lines up to an empty one, the end, or "--"; unknown words are an error in *line_out. Its lists are
+ * allocated: plan_free(). */
 bool plan_read(struct plan *plan, FILE *in, char line_out[PLAN_LINE_SIZE]);
+
+void plan_free(struct plan *plan);
 
 const char *fault_name(enum fault fault);
 const char *work_name(enum work work);

@@ -14,6 +14,16 @@
 #define TRY_TIMES 4 /* a try that takes so many times as long as the failure did is none */
 #define TRY_SECONDS_MIN 5
 
+struct item {
+	struct pin pin;
+	bool pinned;
+};
+
+struct lists {
+	struct instance *only;
+	struct pin *pins;
+};
+
 struct shrinking {
 	struct shrunk *out;
 	struct sim_stock *stock;
@@ -22,11 +32,10 @@ struct shrinking {
 	double began, told, until;
 	unsigned try_seconds;
 	uint64_t named[PLAN_TABLETS_WORDS]; /* tablets of which the finding speaks */
-	struct instance *kept;      /* what out->plan.only has, in the order of the run, */
+	struct item *kept;          /* what may still happen, in the order of the run */
 	size_t kept_count;
-	struct instance *only;      /* and ascending: the plan's own */
-	struct instance *left;      /* a candidate in the order of the run, */
-	struct instance *sorted;    /* and ascending */
+	struct item *left;          /* the same of a candidate */
+	struct lists is, candidate; /* and as their plans have it; those of out->plan are its own */
 	uint64_t *passed;           /* hashes of the plans that did not fail */
 	size_t passed_count, passed_room;
 };
@@ -101,6 +110,7 @@ static bool fails(struct shrinking *s, const struct plan *plan)
 	if (has_passed(s, hash) || is_over(s))
 		return false;
 	s->out->tries++;
+	sim_stock_make(s->stock, plan);
 	attempt_run(s->attempt, s->stock, plan, NULL, s->try_seconds);
 	tell(s);
 	if (strcmp(s->attempt->invariant, s->invariant) == 0)
@@ -118,61 +128,83 @@ static int compare(const void *a, const void *b)
 	return x->packed < y->packed ? -1 : x->packed > y->packed;
 }
 
-/* Each once. */
-static size_t sort_out(struct instance *list, size_t count)
+static int compare_items(const void *a, const void *b)
 {
-	size_t kept = 0;
+	const struct item *x = a, *y = b;
 
-	qsort(list, count, sizeof *list, compare);
-	for (size_t i = 0; i < count; i++)
-		if (kept == 0 || list[kept - 1].packed != list[i].packed)
-			list[kept++] = list[i];
-	return kept;
+	return compare(&x->pin.instance, &y->pin.instance);
 }
 
-/* What struck in the run just played, each once, where it struck first. */
-static size_t gather(const struct shrinking *s, struct instance *out)
+/* Those of the kept ones that struck in the run just played, where each struck first. */
+static size_t gather(const struct shrinking *s, struct item *out)
 {
 	const struct witness *seen = &s->attempt->seen;
-	struct instance *all = calloc(seen->struck_count + 1, sizeof *all);
-	bool *taken = calloc(seen->struck_count + 1, sizeof *taken);
-	size_t count, kept = 0;
+	struct item *sorted = calloc(s->kept_count + 1, sizeof *sorted);
+	bool *taken = calloc(s->kept_count + 1, sizeof *taken);
+	size_t count = 0;
 
-	assert(all != NULL && taken != NULL);
-	memcpy(all, seen->struck, seen->struck_count * sizeof *all);
-	count = sort_out(all, seen->struck_count);
+	assert(sorted != NULL && taken != NULL);
+	memcpy(sorted, s->kept, s->kept_count * sizeof *sorted);
+	qsort(sorted, s->kept_count, sizeof *sorted, compare_items);
 	for (size_t i = 0; i < seen->struck_count; i++) {
-		const struct instance *at = bsearch(&seen->struck[i], all, count, sizeof *all, compare);
+		const struct item wanted = { .pin.instance = seen->struck[i].instance };
+		const struct item *at = bsearch(&wanted, sorted, s->kept_count, sizeof *sorted, compare_items);
 
-		if (at == NULL || taken[at - all])
+		if (at == NULL || taken[at - sorted])
 			continue;
-		taken[at - all] = true;
-		out[kept++] = *at;
+		taken[at - sorted] = true;
+		out[count++] = *at;
 	}
-	free(all);
+	free(sorted);
 	free(taken);
-	return kept;
+	return count;
 }
 
-/* With this list in s->left: keep it where it still fails. */
+/* All that struck, each once. */
+static size_t gather_all(struct shrinking *s)
+{
+	const struct witness *seen = &s->attempt->seen;
+	size_t count = 0;
+
+	for (size_t i = 0; i < seen->struck_count; i++)
+		s->kept[i].pin = (struct pin){ seen->struck[i].instance, seen->struck[i].at_ms };
+	qsort(s->kept, seen->struck_count, sizeof *s->kept, compare_items);
+	for (size_t i = 0; i < seen->struck_count; i++)
+		if (count == 0 || compare_items(&s->kept[count - 1], &s->kept[i]) != 0)
+			s->kept[count++] = s->kept[i];
+	s->kept_count = count;
+	return gather(s, s->left);
+}
+
+static void put_lists(const struct shrinking *s, struct plan *plan, size_t count)
+{
+	plan->only = s->candidate.only;
+	plan->pins = s->candidate.pins;
+	plan->only_count = plan->pin_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (s->left[i].pinned)
+			s->candidate.pins[plan->pin_count++] = s->left[i].pin;
+		else
+			s->candidate.only[plan->only_count++] = s->left[i].pin.instance;
+	qsort(s->candidate.only, plan->only_count, sizeof *s->candidate.only, compare);
+}
+
+/* With so many in s->left: keep it where it still fails. */
 static bool keep_list(struct shrinking *s, const struct plan *smaller, size_t count)
 {
+	const struct lists lists = s->is;
+	struct item *const items = s->kept;
 	struct plan plan = *smaller;
-	struct instance *swapped;
 
-	memcpy(s->sorted, s->left, count * sizeof *s->left);
-	plan.only = s->sorted;
-	plan.only_count = sort_out(s->sorted, count);
+	put_lists(s, &plan, count);
 	if (!fails(s, &plan))
 		return false;
-	swapped = s->only;
-	s->only = s->sorted;
-	s->sorted = swapped;
-	s->out->plan = plan;
-	swapped = s->kept;
+	s->is = s->candidate;
+	s->candidate = lists;
 	s->kept = s->left;
-	s->left = swapped;
+	s->left = items;
 	s->kept_count = count;
+	s->out->plan = plan;
 	s->out->lines_after = s->attempt->seen.lines;
 	s->out->struck_after = s->attempt->seen.struck_count;
 	return true;
@@ -232,7 +264,7 @@ static bool send_away(struct shrinking *s, const unsigned *tablets, size_t count
 		smaller.away[(tablets[i] - 1) / 64] |= UINT64_C(1) << ((tablets[i] - 1) % 64);
 	}
 	for (size_t i = 0; i < s->kept_count; i++)
-		if (!plan_is_away(&smaller, instance_node(s->kept[i])))
+		if (!plan_is_away(&smaller, instance_node(s->kept[i].pin.instance)))
 			s->left[left++] = s->kept[i];
 	return any && keep(s, &smaller, left);
 }
@@ -348,7 +380,8 @@ static void turn_off(struct shrinking *s)
 	bool listed[INSTANCE_SORTS] = { false };
 
 	for (size_t i = 0; i < s->kept_count; i++)
-		listed[instance_sort(s->kept[i])] = true;
+		if (!s->kept[i].pinned)
+			listed[instance_sort(s->kept[i].pin.instance)] = true;
 	for (unsigned f = 0; f < FAULT_COUNT; f++)
 		if (!listed[f])
 			smaller.odds[f] = 0;
@@ -397,7 +430,7 @@ static bool leave_out(struct shrinking *s, group_fn *group, struct instance of)
 	size_t left = 0;
 
 	for (size_t i = 0; i < s->kept_count; i++)
-		if (!group(s, s->kept[i], of))
+		if (!group(s, s->kept[i].pin.instance, of))
 			s->left[left++] = s->kept[i];
 	return left < s->kept_count && keep(s, &s->out->plan, left);
 }
@@ -406,11 +439,11 @@ static bool leave_out(struct shrinking *s, group_fn *group, struct instance of)
 static void leave_out_groups(struct shrinking *s, group_fn *group)
 {
 	for (size_t i = 0; i < s->kept_count;) {
-		const struct instance of = s->kept[i];
+		const struct instance of = s->kept[i].pin.instance;
 		bool met = false;
 
 		for (size_t j = 0; j < i && !met; j++)
-			met = group(s, s->kept[j], of);
+			met = group(s, s->kept[j].pin.instance, of);
 		if (met || !leave_out(s, group, of))
 			i++;
 	}
@@ -440,26 +473,69 @@ static void thin_out(struct shrinking *s)
 	}
 }
 
+/* --- pins ----------------------------------------------------------------------------------------- */
+
+/* From the end of the run as well: what is pinned stays where it is when something before goes. */
+static bool pin_part(struct shrinking *s, size_t from, size_t to)
+{
+	bool any = false;
+
+	memcpy(s->left, s->kept, s->kept_count * sizeof *s->kept);
+	for (size_t i = from; i < to; i++) {
+		any |= !s->left[i].pinned && instance_counts(s->left[i].pin.instance);
+		s->left[i].pinned |= instance_counts(s->left[i].pin.instance);
+	}
+	return any && keep(s, &s->out->plan, s->kept_count);
+}
+
+static void pin(struct shrinking *s)
+{
+	if (pin_part(s, 0, s->kept_count))
+		return;
+	for (size_t part = s->kept_count / 2; part > 0 && !is_over(s); part /= 2)
+		for (size_t to = s->kept_count; to > 0;) {
+			const size_t from = to > part ? to - part : 0;
+
+			(void)pin_part(s, from, to);
+			to = from < s->kept_count ? from : s->kept_count;
+		}
+}
+
 /* --- all of it ------------------------------------------------------------------------------------- */
+
+static struct lists lists_new(void)
+{
+	const struct lists lists = { .only = calloc(WITNESS_STRUCK_MAX, sizeof *lists.only),
+				     .pins = calloc(WITNESS_STRUCK_MAX, sizeof *lists.pins) };
+
+	assert(lists.only != NULL && lists.pins != NULL);
+	return lists;
+}
+
+static void lists_free(struct lists *lists)
+{
+	free(lists->only);
+	free(lists->pins);
+}
 
 static void make_room(struct shrinking *s)
 {
+	s->is = lists_new();
+	s->candidate = lists_new();
 	s->kept = calloc(WITNESS_STRUCK_MAX, sizeof *s->kept);
-	s->only = calloc(WITNESS_STRUCK_MAX, sizeof *s->only);
 	s->left = calloc(WITNESS_STRUCK_MAX, sizeof *s->left);
-	s->sorted = calloc(WITNESS_STRUCK_MAX, sizeof *s->sorted);
 	s->attempt = attempt_new();
-	assert(s->kept != NULL && s->only != NULL && s->left != NULL && s->sorted != NULL && s->attempt != NULL);
+	assert(s->kept != NULL && s->left != NULL && s->attempt != NULL);
 }
 
-/* What is kept is the plan's. */
+/* But for the lists that the plan has. */
 static void give_up_room(struct shrinking *s)
 {
 	if (s->out->plan.only == NULL)
-		free(s->only);
+		lists_free(&s->is);
+	lists_free(&s->candidate);
 	free(s->kept);
 	free(s->left);
-	free(s->sorted);
 	free(s->passed);
 	attempt_free(s->attempt);
 }
@@ -480,7 +556,7 @@ static bool begin(struct shrinking *s, const struct plan *plan)
 	if (strcmp(s->invariant, "hung") != 0 && took < ATTEMPT_SECONDS_MAX)
 		s->try_seconds = (unsigned)took;
 	find_names(s, s->attempt->wrong);
-	return seen->struck_count < WITNESS_STRUCK_MAX && keep(s, plan, gather(s, s->left));
+	return seen->struck_count < WITNESS_STRUCK_MAX && keep(s, plan, gather_all(s));
 }
 
 static void make_smaller(struct shrinking *s)
@@ -489,9 +565,11 @@ static void make_smaller(struct shrinking *s)
 	size_t struck;
 	uint64_t lines;
 
-	(void)leave_out(s, is_elsewhere, none);
-	if (!leave_out(s, is_fault, none))
+	if (!leave_out(s, is_fault, none)) {
+		pin(s);
 		(void)leave_out(s, is_fault_elsewhere, none);
+	}
+	(void)leave_out(s, is_elsewhere, none);
 	do {
 		struck = s->kept_count;
 		lines = s->out->lines_after;
@@ -500,6 +578,7 @@ static void make_smaller(struct shrinking *s)
 		leave_out_groups(s, is_of_sort);
 		leave_out_groups(s, is_of_sort_and_node);
 		thin_out(s);
+		pin(s);
 	} while (!is_over(s) && (s->kept_count < struck || s->out->lines_after < lines));
 }
 
@@ -518,13 +597,6 @@ void shrink(struct shrunk *out, struct sim_stock *stock, const struct plan *plan
 	}
 	out->seconds = seconds() - s.began;
 	give_up_room(&s);
-}
-
-void shrunk_free(struct shrunk *shrunk)
-{
-	free((void *)(uintptr_t)shrunk->plan.only);
-	shrunk->plan.only = NULL;
-	shrunk->plan.only_count = 0;
 }
 
 /* The trace goes to the file first, and moves behind the plan. */

@@ -10,8 +10,9 @@
  *      2002, whose parts only ever get finer here: what could not go in large parts seldom goes later)
  *   4. all of it again, until nothing goes any more or the time is over
  *
- * A fault of the way is known by its exchange's number on its tablet. So where an earlier exchange goes, later
- * faults of that tablet's way are moved along first, as far as the dice let them strike there too.
+ * Faults of the way, and of the disk while an exchange goes on, are known by numbers that count what was before: if an earlier
+ * exchange went, all later ones would strike elsewhere or nowhere. So where there are such faults they are pinned to their
+ * times first (plan.h).
  *
  * Each try is a process of its own (attempt.h), also for findings that died or hung. What did not fail is not tried twice.
  */
@@ -21,7 +22,7 @@
 #include "tests/sim/attempt.h"
 
 struct shrunk {
-	struct plan plan;        /* its `only` is allocated: shrunk_free() */
+	struct plan plan;        /* its lists are allocated: plan_free() */
 	bool failed;             /* the plan did fail so; else nothing was tried */
 	uint64_t tries;
 	double seconds;
@@ -32,7 +33,6 @@ struct shrunk {
 /* The plan fails with that invariant. Ends after so many seconds, or where SIGINT or SIGTERM is pending, with what is left by
  * then. Tells how it goes on stderr. */
 void shrink(struct shrunk *out, struct sim_stock *stock, const struct plan *plan, const char *invariant, unsigned seconds_max);
-void shrunk_free(struct shrunk *shrunk);
 
 /* Write what is left as a regression: the plan, "--", the trace. False: the file could not be written. */
 bool shrink_write(const struct shrunk *shrunk, struct sim_stock *stock, const char *path);

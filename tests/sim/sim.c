@@ -24,7 +24,7 @@
 #define HOUR_MS INT64_C(3600000)
 #define ROUNDS_MAX 3
 #define ROUND_MS (20 * 60000)
-#define STOCK_TABLETS_MAX 6
+#define STOCK_TABLETS_MAX 32
 
 /* --- trace and findings ------------------------------------------------------------------------ */
 
@@ -76,19 +76,35 @@ void sim_met(struct sim *sim, enum met met)
 	sim->met[met]++;
 }
 
-bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times)
+static bool strikes_by_pin(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k)
+{
+	const struct instance here = instance_fault(fault, node, *k);
+
+	for (size_t i = 0; i < sim->plan.pin_count; i++)
+		if (!sim->pins_struck[i] && pin_fits(&sim->plan.pins[i], here, sim_elapsed_ms(sim))) {
+			*k = instance_number(sim->plan.pins[i].instance);
+			return true;
+		}
+	return false;
+}
+
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k, uint32_t times)
 {
 	const struct plan *plan = &sim->plan;
 	struct dice dice;
 
 	assert(times > 0);
-	if (sim->phase != PHASE_FAULTS || plan->odds[fault] == 0)
+	if (sim->phase != PHASE_FAULTS)
 		return false;
-	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, k);
-	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+	if (strikes_by_pin(sim, fault, node, k))
+		return true;
+	if (plan->odds[fault] == 0)
+		return false;
+	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, *k);
+	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, *k), sim_elapsed_ms(sim));
 }
 
-bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k)
 {
 	return sim_strikes_often(sim, fault, node, k, 1);
 }
@@ -97,8 +113,11 @@ void sim_struck(struct sim *sim, struct instance instance)
 {
 	struct witness *witness = sim->witness;
 
+	for (size_t i = 0; i < sim->plan.pin_count; i++)
+		if (sim->plan.pins[i].instance.packed == instance.packed)
+			sim->pins_struck[i] = true;
 	if (witness != NULL && witness->struck_count < WITNESS_STRUCK_MAX)
-		witness->struck[witness->struck_count++] = instance;
+		witness->struck[witness->struck_count++] = (struct struck){ instance, sim_elapsed_ms(sim) };
 }
 
 int64_t sim_elapsed_ms(const struct sim *sim)
@@ -476,6 +495,12 @@ static void set_clocks(struct sim *sim)
 	}
 }
 
+void sim_stock_make(struct sim_stock *stock, const struct plan *plan)
+{
+	if (plan->tablets <= STOCK_TABLETS_MAX && stock->made[plan->whole][plan->tablets].centre == NULL)
+		sim_free(sim_open(stock, plan, NULL));
+}
+
 struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *told)
 {
 	struct sim *sim = calloc(1, sizeof *sim);
@@ -487,8 +512,9 @@ struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *tol
 	sim->hash = UINT64_C(0xCBF29CE484222325);
 	sim->told = told;
 	sim->witness = stock->witness;
+	sim->pins_struck = calloc(plan->pin_count + 1, sizeof *sim->pins_struck);
 	sim->tablets = calloc(plan->tablets, sizeof *sim->tablets);
-	assert(sim->tablets != NULL);
+	assert(sim->tablets != NULL && sim->pins_struck != NULL);
 	sim_centre_open(&sim->centre, sim);
 	disk_make_default(sim->centre.node.disk);
 	sqlite3_randomness(0, NULL);
@@ -525,6 +551,7 @@ void sim_free(struct sim *sim)
 		tablet_close(sim_tablet(sim, i));
 	sim_centre_close(&sim->centre);
 	free(sim->heap);
+	free(sim->pins_struck);
 	free(sim->tablets);
 	free(sim);
 }

@@ -55,7 +55,7 @@ static bool play(struct sim_stock *stock, struct attempt *attempt, const char *f
 		return false;
 	}
 	attempt_run(attempt, stock, &plan, NULL, ATTEMPT_SECONDS_MAX);
-	free((void *)(uintptr_t)plan.only);
+	plan_free(&plan);
 	good = attempt->invariant[0] == '\0';
 	if (!good)
 		printf("# %s: %s\n", attempt->invariant, attempt->wrong);
