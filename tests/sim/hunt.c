@@ -10,8 +10,8 @@
  *   TWICE=n     play every n-th seed twice (100): it must have the same trace
  *   RESUME=1    go on where the hunt that was stopped in FOLDER ended
  *
- * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state. A second one ends shrinking. Prints TAP; progress goes
- * to stderr.
+ * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state; a second one ends shrinking.
+ * Prints TAP; progress goes to stderr.
  */
 #include <assert.h>
 #include <inttypes.h>

@@ -2,236 +2,18 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/buf.h"
+#include "tests/sim/shrink_inside.h"
 
 #define TEXT_MAX (16U * 1024 * 1024)
-#define PROGRESS_S 5
 #define TRY_TIMES 4 /* a try that takes so many times as long as the failure did is none */
 #define TRY_SECONDS_MIN 5
-
-struct item {
-	struct pin pin;
-	bool pinned;
-};
-
-struct lists {
-	struct instance *only;
-	struct pin *pins;
-};
-
-struct shrinking {
-	struct shrunk *out;
-	struct sim_stock *stock;
-	struct attempt *attempt;
-	const char *invariant;
-	double began, told, until;
-	unsigned try_seconds;
-	uint64_t named[PLAN_TABLETS_WORDS]; /* tablets of which the finding speaks */
-	struct item *kept;          /* what may still happen, in the order of the run */
-	size_t kept_count;
-	struct item *left;          /* the same of a candidate */
-	struct lists is, candidate; /* and as their plans have it; those of out->plan are its own */
-	uint64_t *passed;           /* hashes of the plans that did not fail */
-	size_t passed_count, passed_room;
-};
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* --- one try ------------------------------------------------------------------------------ */
-
-static bool is_over(const struct shrinking *s)
-{
-	sigset_t pending;
-
-	sigemptyset(&pending);
-	(void)sigpending(&pending);
-	return seconds() >= s->until || sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
-}
-
-static uint64_t hash_of(const struct plan *plan)
-{
-	uint64_t hash = UINT64_C(0xCBF29CE484222325);
-	struct buf text;
-
-	buf_init(&text, TEXT_MAX);
-	plan_write(plan, true, &text);
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ text.data[i]) * UINT64_C(0x100000001B3);
-	buf_close(&text);
-	return hash;
-}
-
-static bool has_passed(const struct shrinking *s, uint64_t hash)
-{
-	for (size_t i = 0; i < s->passed_count; i++)
-		if (s->passed[i] == hash)
-			return true;
-	return false;
-}
-
-static void add_passed(struct shrinking *s, uint64_t hash)
-{
-	if (s->passed_count == s->passed_room) {
-		s->passed_room = s->passed_room * 2 + 256;
-		s->passed = realloc(s->passed, s->passed_room * sizeof *s->passed);
-		assert(s->passed != NULL);
-	}
-	s->passed[s->passed_count++] = hash;
-}
-
-static void tell(struct shrinking *s)
-{
-	const struct shrunk *out = s->out;
-	const double now = seconds();
-
-	if (now - s->told < PROGRESS_S)
-		return;
-	s->told = now;
-	(void)fprintf(stderr, "seed %" PRIu64 ": %" PRIu64 " tries in %.0f s: %zu of %zu acts and faults, %" PRIu64 " of %" PRIu64 " lines\n",
-		      out->plan.seed, out->tries, now - s->began, out->struck_after, out->struck_before, out->lines_after,
-		      out->lines_before);
-}
-
-static bool fails(struct shrinking *s, const struct plan *plan)
-{
-	const uint64_t hash = hash_of(plan);
-
-	if (has_passed(s, hash) || is_over(s))
-		return false;
-	s->out->tries++;
-	sim_stock_make(s->stock, plan);
-	attempt_run(s->attempt, s->stock, plan, NULL, s->try_seconds);
-	tell(s);
-	if (strcmp(s->attempt->invariant, s->invariant) == 0)
-		return true;
-	add_passed(s, hash);
-	return false;
-}
-
-/* --- keeping what still fails ----------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b)
-{
-	const struct instance *x = a, *y = b;
-
-	return x->packed < y->packed ? -1 : x->packed > y->packed;
-}
-
-static int compare_items(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-
-	return compare(&x->pin.instance, &y->pin.instance);
-}
-
-/* Those of the kept ones that struck in the run just played, where each struck first. */
-static size_t gather(const struct shrinking *s, struct item *out)
-{
-	const struct witness *seen = &s->attempt->seen;
-	struct item *sorted = calloc(s->kept_count + 1, sizeof *sorted);
-	bool *taken = calloc(s->kept_count + 1, sizeof *taken);
-	size_t count = 0;
-
-	assert(sorted != NULL && taken != NULL);
-	memcpy(sorted, s->kept, s->kept_count * sizeof *sorted);
-	qsort(sorted, s->kept_count, sizeof *sorted, compare_items);
-	for (size_t i = 0; i < seen->struck_count; i++) {
-		const struct item wanted = { .pin.instance = seen->struck[i].instance };
-		const struct item *at = bsearch(&wanted, sorted, s->kept_count, sizeof *sorted, compare_items);
-
-		if (at == NULL || taken[at - sorted])
-			continue;
-		taken[at - sorted] = true;
-		out[count++] = *at;
-	}
-	free(sorted);
-	free(taken);
-	return count;
-}
-
-/* All that struck, each once. */
-static size_t gather_all(struct shrinking *s)
-{
-	const struct witness *seen = &s->attempt->seen;
-	size_t count = 0;
-
-	for (size_t i = 0; i < seen->struck_count; i++)
-		s->kept[i].pin = (struct pin){ seen->struck[i].instance, seen->struck[i].at_ms };
-	qsort(s->kept, seen->struck_count, sizeof *s->kept, compare_items);
-	for (size_t i = 0; i < seen->struck_count; i++)
-		if (count == 0 || compare_items(&s->kept[count - 1], &s->kept[i]) != 0)
-			s->kept[count++] = s->kept[i];
-	s->kept_count = count;
-	return gather(s, s->left);
-}
-
-static void put_lists(const struct shrinking *s, struct plan *plan, size_t count)
-{
-	plan->only = s->candidate.only;
-	plan->pins = s->candidate.pins;
-	plan->only_count = plan->pin_count = 0;
-	for (size_t i = 0; i < count; i++)
-		if (s->left[i].pinned)
-			s->candidate.pins[plan->pin_count++] = s->left[i].pin;
-		else
-			s->candidate.only[plan->only_count++] = s->left[i].pin.instance;
-	qsort(s->candidate.only, plan->only_count, sizeof *s->candidate.only, compare);
-}
-
-/* With so many in s->left: keep it where it still fails. */
-static bool keep_list(struct shrinking *s, const struct plan *smaller, size_t count)
-{
-	const struct lists lists = s->is;
-	struct item *const items = s->kept;
-	struct plan plan = *smaller;
-
-	put_lists(s, &plan, count);
-	if (!fails(s, &plan))
-		return false;
-	s->is = s->candidate;
-	s->candidate = lists;
-	s->kept = s->left;
-	s->left = items;
-	s->kept_count = count;
-	s->out->plan = plan;
-	s->out->lines_after = s->attempt->seen.lines;
-	s->out->struck_after = s->attempt->seen.struck_count;
-	return true;
-}
-
-/* The same; and what then does not strike any more goes too, if it may. */
-static bool keep(struct shrinking *s, const struct plan *smaller, size_t count)
-{
-	size_t struck;
-
-	if (!keep_list(s, smaller, count))
-		return false;
-	struck = gather(s, s->left);
-	if (struck < s->kept_count) {
-		const struct plan plan = s->out->plan;
-
-		(void)keep_list(s, &plan, struck);
-	}
-	return true;
-}
-
-/* Another plan, with what was kept. */
-static bool keep_plan(struct shrinking *s, const struct plan *smaller)
-{
-	memcpy(s->left, s->kept, s->kept_count * sizeof *s->kept);
-	return keep(s, smaller, s->kept_count);
-}
+#define FEW 8
+#define STEPS_MAX 64
+#define LINES_ENOUGH 60 /* what one person reads */
 
 /* --- tablets ------------------------------------------------------------------------------------ */
 
@@ -266,7 +48,7 @@ static bool send_away(struct shrinking *s, const unsigned *tablets, size_t count
 	for (size_t i = 0; i < s->kept_count; i++)
 		if (!plan_is_away(&smaller, instance_node(s->kept[i].pin.instance)))
 			s->left[left++] = s->kept[i];
-	return any && keep(s, &smaller, left);
+	return any && shrink_keep(s, &smaller, left);
 }
 
 /* Those that the finding does not name all at once, then halves of them down to single ones; then the others. */
@@ -328,10 +110,10 @@ static void lower(struct shrinking *s, unsigned *(*field)(struct plan *), unsign
 	struct plan smaller = s->out->plan;
 	const unsigned is = *field(&smaller);
 
-	for (unsigned n = least; n < is; n += (is - n + 1) / 2) {
+	for (unsigned n = least; n < is; n += is - n > FEW ? (is - n) / 2 : 1) {
 		smaller = s->out->plan;
 		*field(&smaller) = n;
-		if (keep_plan(s, &smaller))
+		if (shrink_keep_plan(s, &smaller))
 			return;
 	}
 }
@@ -366,7 +148,7 @@ static void simplify(struct shrinking *s)
 		struct plan smaller = s->out->plan;
 
 		if (make_simple(&smaller, what))
-			(void)keep_plan(s, &smaller);
+			(void)shrink_keep_plan(s, &smaller);
 	}
 	lower(s, days_of, 1);
 	lower(s, patients_of, 1);
@@ -386,7 +168,7 @@ static void turn_off(struct shrinking *s)
 		if (!listed[f])
 			smaller.odds[f] = 0;
 	if (memcmp(smaller.odds, s->out->plan.odds, sizeof smaller.odds) != 0)
-		(void)keep_plan(s, &smaller);
+		(void)shrink_keep_plan(s, &smaller);
 }
 
 /* --- groups ------------------------------------------------------------------------------------- */
@@ -432,7 +214,7 @@ static bool leave_out(struct shrinking *s, group_fn *group, struct instance of)
 	for (size_t i = 0; i < s->kept_count; i++)
 		if (!group(s, s->kept[i].pin.instance, of))
 			s->left[left++] = s->kept[i];
-	return left < s->kept_count && keep(s, &s->out->plan, left);
+	return left < s->kept_count && shrink_keep(s, &s->out->plan, left);
 }
 
 /* Each group by the first one of it. */
@@ -455,13 +237,13 @@ static bool leave_out_part(struct shrinking *s, size_t from, size_t to)
 {
 	memcpy(s->left, s->kept, from * sizeof *s->kept);
 	memcpy(s->left + from, s->kept + to, (s->kept_count - to) * sizeof *s->kept);
-	return keep(s, &s->out->plan, from + s->kept_count - to);
+	return shrink_keep(s, &s->out->plan, from + s->kept_count - to);
 }
 
 /* From the end, since what comes later needs what was before, seldom the other way round. */
 static void thin_out(struct shrinking *s)
 {
-	for (size_t part = (s->kept_count + 1) / 2; part > 0 && s->kept_count > 0 && !is_over(s); part = part > 1 ? (part + 1) / 2 : 0) {
+	for (size_t part = (s->kept_count + 1) / 2; part > 0 && s->kept_count > 0 && !shrink_is_over(s); part = part > 1 ? (part + 1) / 2 : 0) {
 		for (size_t to = s->kept_count; to > 0;) {
 			const size_t from = to > part ? to - part : 0;
 
@@ -485,14 +267,14 @@ static bool pin_part(struct shrinking *s, size_t from, size_t to)
 		any |= !s->left[i].pinned && instance_counts(s->left[i].pin.instance);
 		s->left[i].pinned |= instance_counts(s->left[i].pin.instance);
 	}
-	return any && keep(s, &s->out->plan, s->kept_count);
+	return any && shrink_keep(s, &s->out->plan, s->kept_count);
 }
 
 static void pin(struct shrinking *s)
 {
 	if (pin_part(s, 0, s->kept_count))
 		return;
-	for (size_t part = s->kept_count / 2; part > 0 && !is_over(s); part /= 2)
+	for (size_t part = s->kept_count / 2; part > 0 && !shrink_is_over(s); part /= 2)
 		for (size_t to = s->kept_count; to > 0;) {
 			const size_t from = to > part ? to - part : 0;
 
@@ -501,44 +283,87 @@ static void pin(struct shrinking *s)
 		}
 }
 
+/* --- two at once ---------------------------------------------------------------------------------- */
+
+enum move { MOVE_AWAY, MOVE_PATIENTS, MOVE_DAYS, MOVE_RECORDS, MOVE_ITEM };
+
+struct step {
+	enum move move;
+	unsigned to;
+};
+
+static void add_steps(struct step *steps, size_t *count, enum move move, unsigned first, unsigned last)
+{
+	for (unsigned to = first; to <= last && *count < STEPS_MAX; to++)
+		steps[(*count)++] = (struct step){ move, to };
+}
+
+static size_t list_steps(const struct shrinking *s, struct step *steps)
+{
+	const struct plan *plan = &s->out->plan;
+	size_t count = 0;
+
+	add_steps(steps, &count, MOVE_AWAY, 1, plan->tablets);
+	add_steps(steps, &count, MOVE_PATIENTS, 1, plan->patients - 1 < FEW ? plan->patients - 1 : FEW);
+	add_steps(steps, &count, MOVE_DAYS, 1, plan->days - 1 < FEW ? plan->days - 1 : FEW);
+	if (plan->records_max != 0)
+		add_steps(steps, &count, MOVE_RECORDS, 1, 2 * FEW);
+	if (s->kept_count > 0 && s->kept_count < STEPS_MAX)
+		add_steps(steps, &count, MOVE_ITEM, 0, (unsigned)s->kept_count - 1);
+	return count;
+}
+
+static void take_step(struct plan *plan, const struct step *step)
+{
+	switch (step->move) {
+	case MOVE_AWAY:
+		plan->away[(step->to - 1) / 64] |= UINT64_C(1) << ((step->to - 1) % 64);
+		break;
+	case MOVE_PATIENTS:
+		plan->patients = step->to;
+		break;
+	case MOVE_DAYS:
+		plan->days = step->to;
+		break;
+	case MOVE_RECORDS:
+		plan->records_max = step->to;
+		break;
+	case MOVE_ITEM:
+		break;
+	}
+}
+
+static bool take_steps(struct shrinking *s, const struct step *first, const struct step *second)
+{
+	struct plan smaller = s->out->plan;
+	size_t left = 0;
+
+	take_step(&smaller, first);
+	take_step(&smaller, second);
+	for (size_t i = 0; i < s->kept_count; i++)
+		if (!(first->move == MOVE_ITEM && first->to == i) && !(second->move == MOVE_ITEM && second->to == i) &&
+		    !plan_is_away(&smaller, instance_node(s->kept[i].pin.instance)))
+			s->left[left++] = s->kept[i];
+	return shrink_keep(s, &smaller, left);
+}
+
+/* What could not go alone may go with something else, as two that need each other; or other pages do as well. Only what makes
+ * the trace shorter is kept. */
+static bool pair_off(struct shrinking *s)
+{
+	struct step steps[STEPS_MAX];
+	const size_t count = list_steps(s, steps);
+	bool any = false;
+
+	s->lines_max = s->out->lines_after;
+	for (size_t apart = 0; apart < count && !any && !shrink_is_over(s); apart++)
+		for (size_t i = 0; i + apart < count && !any; i++)
+			any = take_steps(s, &steps[i], &steps[i + apart]);
+	s->lines_max = UINT64_MAX;
+	return any;
+}
+
 /* --- all of it ------------------------------------------------------------------------------------- */
-
-static struct lists lists_new(void)
-{
-	const struct lists lists = { .only = calloc(WITNESS_STRUCK_MAX, sizeof *lists.only),
-				     .pins = calloc(WITNESS_STRUCK_MAX, sizeof *lists.pins) };
-
-	assert(lists.only != NULL && lists.pins != NULL);
-	return lists;
-}
-
-static void lists_free(struct lists *lists)
-{
-	free(lists->only);
-	free(lists->pins);
-}
-
-static void make_room(struct shrinking *s)
-{
-	s->is = lists_new();
-	s->candidate = lists_new();
-	s->kept = calloc(WITNESS_STRUCK_MAX, sizeof *s->kept);
-	s->left = calloc(WITNESS_STRUCK_MAX, sizeof *s->left);
-	s->attempt = attempt_new();
-	assert(s->kept != NULL && s->left != NULL && s->attempt != NULL);
-}
-
-/* But for the lists that the plan has. */
-static void give_up_room(struct shrinking *s)
-{
-	if (s->out->plan.only == NULL)
-		lists_free(&s->is);
-	lists_free(&s->candidate);
-	free(s->kept);
-	free(s->left);
-	free(s->passed);
-	attempt_free(s->attempt);
-}
 
 /* It fails as it is, and with a list of what struck. */
 static bool begin(struct shrinking *s, const struct plan *plan)
@@ -547,16 +372,16 @@ static bool begin(struct shrinking *s, const struct plan *plan)
 	double took;
 
 	s->try_seconds = ATTEMPT_SECONDS_MAX;
-	if (!fails(s, plan))
+	if (!shrink_fails(s, plan))
 		return false;
 	s->out->failed = true;
 	s->out->lines_before = s->out->lines_after = seen->lines;
 	s->out->struck_before = s->out->struck_after = seen->struck_count;
-	took = TRY_SECONDS_MIN + TRY_TIMES * (seconds() - s->began);
+	took = TRY_SECONDS_MIN + TRY_TIMES * (shrink_seconds() - s->began);
 	if (strcmp(s->invariant, "hung") != 0 && took < ATTEMPT_SECONDS_MAX)
 		s->try_seconds = (unsigned)took;
 	find_names(s, s->attempt->wrong);
-	return seen->struck_count < WITNESS_STRUCK_MAX && keep(s, plan, gather_all(s));
+	return seen->struck_count < WITNESS_STRUCK_MAX && shrink_keep(s, plan, shrink_gather_all(s));
 }
 
 static void make_smaller(struct shrinking *s)
@@ -579,24 +404,25 @@ static void make_smaller(struct shrinking *s)
 		leave_out_groups(s, is_of_sort_and_node);
 		thin_out(s);
 		pin(s);
-	} while (!is_over(s) && (s->kept_count < struck || s->out->lines_after < lines));
+	} while (!shrink_is_over(s) && (s->kept_count < struck || s->out->lines_after < lines || (lines > LINES_ENOUGH && pair_off(s))));
 }
 
 void shrink(struct shrunk *out, struct sim_stock *stock, const struct plan *plan, const char *invariant, unsigned seconds_max)
 {
-	struct shrinking s = { .out = out, .stock = stock, .invariant = invariant, .began = seconds() };
+	struct shrinking s = { .out = out, .stock = stock, .invariant = invariant, .began = shrink_seconds() };
 
 	s.told = s.began;
+	s.lines_max = UINT64_MAX;
 	s.until = s.began + seconds_max;
-	make_room(&s);
+	shrink_make_room(&s);
 	*out = (struct shrunk){ .plan = *plan };
 	if (begin(&s, plan)) {
 		make_smaller(&s);
 		s.until += s.try_seconds;
 		turn_off(&s);
 	}
-	out->seconds = seconds() - s.began;
-	give_up_room(&s);
+	out->seconds = shrink_seconds() - s.began;
+	shrink_give_up_room(&s);
 }
 
 /* The trace goes to the file first, and moves behind the plan. */
