@@ -21,29 +21,35 @@ void attempt_free(struct attempt *attempt)
 		(void)munmap(attempt, sizeof *attempt);
 }
 
+/* What a run before left behind. Of what struck the count is enough. */
+static void clear(struct attempt *attempt)
+{
+	memset(attempt, 0, offsetof(struct attempt, seen) + offsetof(struct witness, struck));
+}
+
 void attempt_play(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, FILE *told)
 {
-	struct sim *sim = sim_play(stock, plan, told);
+	struct sim *sim;
 
-	memset(attempt, 0, offsetof(struct attempt, struck));
+	clear(attempt);
+	sim_stock_witness(stock, &attempt->seen);
+	sim = sim_play(stock, plan, told);
+	sim_stock_witness(stock, NULL);
 	memcpy(attempt->invariant, sim->invariant, sizeof attempt->invariant);
 	memcpy(attempt->wrong, sim->wrong, sizeof attempt->wrong);
 	attempt->hash = sim->hash;
 	attempt->steps = sim->steps;
-	attempt->lines = sim->lines;
 	attempt->tablet_days = sim->tablet_days;
-	attempt->elapsed_ms = sim_elapsed_ms(sim);
 	memcpy(attempt->met, sim->met, sizeof attempt->met);
-	attempt->struck_count = sim->struck_count < ATTEMPT_STRUCK_MAX ? sim->struck_count : ATTEMPT_STRUCK_MAX;
-	memcpy(attempt->struck, sim->struck, attempt->struck_count * sizeof attempt->struck[0]);
 	sim_free(sim);
 }
 
-static void play_child(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path)
+static void play_child(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path,
+		       unsigned seconds_max)
 {
 	FILE *told = trace_path != NULL ? fopen(trace_path, "w") : NULL;
 
-	(void)alarm(ATTEMPT_SECONDS_MAX);
+	(void)alarm(seconds_max);
 	if (told != NULL)
 		(void)setvbuf(told, NULL, _IOLBF, 0);
 	attempt_play(attempt, stock, plan, told);
@@ -52,23 +58,23 @@ static void play_child(struct attempt *attempt, struct sim_stock *stock, const s
 	_exit(0);
 }
 
-void attempt_run(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path)
+void attempt_run(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path,
+		 unsigned seconds_max)
 {
 	int status = 0;
 	pid_t child;
 
-	memset(attempt, 0, offsetof(struct attempt, struck));
+	clear(attempt);
 	(void)fflush(NULL);
 	child = fork();
 	if (child < 0)
 		abort();
 	if (child == 0)
-		play_child(attempt, stock, plan, trace_path);
+		play_child(attempt, stock, plan, trace_path, seconds_max);
 	if (waitpid(child, &status, 0) != child)
 		abort();
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	memset(attempt, 0, offsetof(struct attempt, struck));
 	(void)snprintf(attempt->invariant, sizeof attempt->invariant, "%s",
 		       WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "hung" : "died");
 	(void)snprintf(attempt->wrong, sizeof attempt->wrong, "the process ended with %s %d",

@@ -6,25 +6,24 @@
 
 #include "tests/sim/sim.h"
 
-#define ATTEMPT_STRUCK_MAX 8192
 #define ATTEMPT_SECONDS_MAX 120
 
 struct attempt {
 	char invariant[8];  /* "" = nothing was wrong; "died": the process ended by a signal, "hung": it took too long */
 	char wrong[SIM_WRONG_SIZE];
-	uint64_t hash, steps, lines, tablet_days;
-	int64_t elapsed_ms; /* true time of the run when it ended */
+	uint64_t hash, steps, tablet_days;
 	uint64_t met[MET_COUNT];
-	size_t struck_count; /* of struck: acts and faults that took effect, as many as there is room for */
-	struct instance struck[ATTEMPT_STRUCK_MAX];
+	struct witness seen; /* also of a run that died or hung */
 };
 
 /* A large struct, in memory that child processes share. NULL: no memory. */
 struct attempt *attempt_new(void);
 void attempt_free(struct attempt *attempt);
 
-/* Plays the plan in a child; the trace, if wanted, goes to the file of that name. */
-void attempt_run(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path);
+/* Plays the plan in a child, which hangs where it takes longer than so many seconds; the trace, if wanted, goes to the file
+ * of that name. */
+void attempt_run(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, const char *trace_path,
+		 unsigned seconds_max);
 
 /* The same within this process. */
 void attempt_play(struct attempt *attempt, struct sim_stock *stock, const struct plan *plan, FILE *told);

@@ -4,14 +4,14 @@
  *   SECONDS=n   stop after so long, however many ran (0 = never)
  *   SEED=n      this one alone, told step by step
  *   STOP_AT=n   stop after so many failures (5)
- *   SHRINK=n    tries to make each failure smaller (300; 0 = none); kept in FOLDER/seed-N.txt
+ *   SHRINK=n    seconds to make each failure smaller, on one processor (150; 0 = none); kept in FOLDER/seed-N.txt
  *   FOLDER=…    where failures and the state go (build/sim)
  *   WORKERS=n   processes (as many as processors)
  *   TWICE=n     play every n-th seed twice (100): it must have the same trace
  *   RESUME=1    go on where the hunt that was stopped in FOLDER ended
  *
- * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state. Prints TAP; progress goes
- * to stderr.
+ * SIGINT or SIGTERM ends it after the runs under way; what was covered stands in FOLDER/state; a second one ends shrinking.
+ * Prints TAP; progress goes to stderr.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -35,6 +35,7 @@
 #define TWICE_USUAL 100
 #define MET_SEEDS_MIN 1500
 #define PROGRESS_S 10
+#define SHRINK_USUAL_S 150
 #define PATH_MAX_LEN 512
 
 struct failure_of {
@@ -278,28 +279,61 @@ static bool read_state(struct hunt *h, const char *folder, uint64_t *first)
 
 /* --- the report --------------------------------------------------------------------------------------- */
 
-static void report_failures(const struct hunt *h, const char *folder, uint64_t tries)
+/* In a process of its own. */
+static void shrink_failure(const struct failure_of *f, const char *folder, unsigned seconds_max)
 {
 	struct sim_stock *stock = sim_stock_new();
+	struct shrunk shrunk;
+	struct plan plan;
+	char path[PATH_MAX_LEN];
+
+	plan_of_seed(&plan, f->seed);
+	shrink(&shrunk, stock, &plan, f->invariant, seconds_max);
+	(void)snprintf(path, sizeof path, "%s/seed-%" PRIu64 ".txt", folder, f->seed);
+	if (!shrunk.failed)
+		printf("# seed %" PRIu64 " does not fail so when it is played alone\n", f->seed);
+	else if (shrink_write(&shrunk, stock, path))
+		printf("# seed %" PRIu64 " shrunk from %" PRIu64 " lines and %zu acts and faults to %" PRIu64 " and %zu, by %" PRIu64
+		       " tries in %.0f s: %s\n",
+		       f->seed, shrunk.lines_before, shrunk.struck_before, shrunk.lines_after, shrunk.struck_after, shrunk.tries,
+		       shrunk.seconds, path);
+	plan_free(&shrunk.plan);
+	sim_stock_free(stock);
+}
+
+/* So many at a time. */
+static void shrink_failures(const struct hunt *h, const char *folder, unsigned seconds_max, size_t workers)
+{
+	size_t running = 0;
 
 	for (size_t i = 0; i < h->failed && i < FAILURES_MAX; i++) {
-		const struct failure_of *f = &h->failures[i];
-		struct shrunk shrunk;
-		struct plan plan;
-		char path[PATH_MAX_LEN];
+		pid_t child;
 
-		printf("# SEED=%" PRIu64 ": %s %s\n", f->seed, f->invariant, f->wrong);
-		if (tries == 0 || strcmp(f->invariant, "same") == 0)
+		if (strcmp(h->failures[i].invariant, "same") == 0)
 			continue;
-		plan_of_seed(&plan, f->seed);
-		shrink(&shrunk, stock, &plan, f->invariant, tries);
-		(void)snprintf(path, sizeof path, "%s/seed-%" PRIu64 ".txt", folder, f->seed);
-		if (shrink_write(&shrunk, stock, path))
-			printf("# shrunk from %" PRIu64 " lines and %zu acts and faults to %" PRIu64 " and %zu: %s\n", shrunk.lines_before,
-			       shrunk.struck_before, shrunk.lines_after, shrunk.struck_after, path);
-		free((void *)(uintptr_t)shrunk.plan.only);
+		if (running == workers && wait(NULL) > 0)
+			running--;
+		(void)fflush(NULL);
+		child = fork();
+		if (child < 0)
+			abort();
+		if (child == 0) {
+			shrink_failure(&h->failures[i], folder, seconds_max);
+			(void)fflush(NULL);
+			_exit(0);
+		}
+		running++;
 	}
-	sim_stock_free(stock);
+	while (wait(NULL) > 0)
+		;
+}
+
+static void report_failures(const struct hunt *h, const char *folder, unsigned seconds_max, size_t workers)
+{
+	for (size_t i = 0; i < h->failed && i < FAILURES_MAX; i++)
+		printf("# SEED=%" PRIu64 ": %s %s\n", h->failures[i].seed, h->failures[i].invariant, h->failures[i].wrong);
+	if (seconds_max > 0)
+		shrink_failures(h, folder, seconds_max, workers);
 }
 
 /* A counter that stands for a fault which no plan of the hunt had on need not be met. */
@@ -330,12 +364,11 @@ static size_t report_met(const struct hunt *h)
 	return unmet;
 }
 
-static int report(const struct hunt *h, uint64_t first, double took, const char *folder, uint64_t tries)
+static int report(const struct hunt *h, uint64_t first, double took)
 {
 	const bool enough = h->ran >= MET_SEEDS_MIN;
 	size_t unmet;
 
-	report_failures(h, folder, tries);
 	printf("%sok 1 - %" PRIu64 " runs from seed %" PRIu64 " on broke no invariant\n", h->failed == 0 ? "" : "not ", (uint64_t)h->ran, first);
 	printf("%sok 2 - %" PRIu64 " runs that were played twice had the same trace\n", h->unequal == 0 ? "" : "not ", (uint64_t)h->twice);
 	unmet = report_met(h);
@@ -392,6 +425,7 @@ int main(void)
 	struct hunt *h = mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t first = seeds_from_environment("FROM", (uint64_t)time(NULL) * 1000);
 	const double began = seconds();
+	double took;
 	sigset_t awaited;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -419,5 +453,7 @@ int main(void)
 	if (!run_all(h, worker_count(), began, first, &awaited))
 		return 0;
 	write_state(h, folder, first);
-	return report(h, first, seconds() - began, folder, seeds_from_environment("SHRINK", 300));
+	took = seconds() - began;
+	report_failures(h, folder, (unsigned)seeds_from_environment("SHRINK", SHRINK_USUAL_S), worker_count());
+	return report(h, first, took);
 }

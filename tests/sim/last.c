@@ -78,7 +78,7 @@ static void withdraw(struct sim *sim)
 
 void last_keep(struct sim *sim)
 {
-	if (sim->plan.seed % LAST_EVERY == LAST_COPY)
+	if (sim->plan.seed % LAST_EVERY == LAST_COPY && whose(sim)->node.life > 0)
 		sim->kept = disk_image_take(whose(sim)->node.disk);
 }
 
@@ -111,7 +111,7 @@ void last_deeds(struct sim *sim)
 	sim->phase = PHASE_LAST;
 	if (sim->kept != NULL)
 		put_back(sim);
-	if (sim->plan.seed % LAST_EVERY == LAST_WITHDRAWAL)
+	if (sim->plan.seed % LAST_EVERY == LAST_WITHDRAWAL && whose(sim)->node.life > 0)
 		withdraw(sim);
 	if (!sim_is_wrong(sim))
 		judge_committed(sim);

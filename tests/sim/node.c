@@ -112,10 +112,10 @@ static bool is_rare(const char *label)
 /* An act that nothing else would strike may end at a rare point that it has come to. */
 static void choose_here(struct node *node, const char *label)
 {
-	const uint64_t k = act_number(node) | AT_RARE_POINT;
+	uint64_t k = act_number(node) | AT_RARE_POINT;
 
 	if (node->peril.fault != FAULT_COUNT || !is_rare(label) ||
-	    !sim_strikes_often(node->sim, FAULT_KILL_POINT, node->index, k, RARE_POINT_TIMES))
+	    !sim_strikes_often(node->sim, FAULT_KILL_POINT, node->index, &k, RARE_POINT_TIMES))
 		return;
 	node->peril = (struct peril){ .fault = FAULT_KILL_POINT, .k = k, .at_call = 1, .label = label };
 	node->power_cut = node->sim->plan.power && k % 3 != 0;
@@ -238,15 +238,17 @@ static const char *const PEOPLE_POINTS[] = { "B08", "B09", "B12", "B19", "B19", 
 static void choose(struct node *node, const char *const *labels)
 {
 	struct sim *sim = node->sim;
-	const uint64_t k = act_number(node);
-	struct dice dice = dice_at(sim->plan.seed, SITE_DISK, node->index, k);
 	size_t count = 0;
 
 	while (labels != NULL && labels[count] != NULL)
 		count++;
 	for (enum fault f = FAULT_IO; f < FAULT_COUNT; f++) {
-		if ((f == FAULT_KILL_POINT && count == 0) || !sim_strikes(sim, f, node->index, k))
+		uint64_t k = act_number(node);
+		struct dice dice;
+
+		if ((f == FAULT_KILL_POINT && count == 0) || !sim_strikes(sim, f, node->index, &k))
 			continue;
+		dice = dice_at(sim->plan.seed, SITE_DISK, node->index, k);
 		node->peril = (struct peril){ .fault = f, .k = k };
 		node->peril.at_call = 1 + dice_below(&dice, UINT64_C(1) << dice_below(&dice, 7));
 		node->power_cut = sim->plan.power && dice_below(&dice, 3) != 0;
@@ -284,7 +286,7 @@ static void crash(struct node *node)
 	struct sim *sim = node->sim;
 	const struct watch *watch = node->watch;
 	struct dice dice = dice_at(sim->plan.seed, SITE_CRASH, node->index,
-				   watch != NULL ? watch->draw : act_number(node));
+				   watch != NULL ? watch->draw : node->peril.k & ~AT_RARE_POINT);
 	const enum disk_model model = watch != NULL      ? watch->model
 				      : node->power_cut ? (enum disk_model)(1 + dice_below(&dice, DISK_MODEL_COUNT - 1))
 							: DISK_KILL;

@@ -10,6 +10,11 @@
 #define NODE_SHIFT 40
 #define TYPE_SHIFT 56
 #define TYPE_ACT 255
+#define WISHES (UINT64_C(1) << 38) /* numbers of acts from here on are wishes */
+#define RANGE_MAX 65536
+#define KIND_SHIFT 32 /* what an exchange or an act is, in its number: see sites (node.c) and AMID_CATCH_UP */
+#define PIN_EARLY_MS 2000 /* bytes are that much sooner or later on their way than they were */
+#define LINE_FULL 90
 
 static const char *const FAULTS[FAULT_COUNT] = {
 	"lost-up", "lost-down", "twice-now", "twice-late", "reordered", "cut", "stalled", "portal", "old-answer", "status",
@@ -41,9 +46,36 @@ struct instance instance_act(unsigned node, uint64_t k)
 	return pack(TYPE_ACT, node, k);
 }
 
+struct instance instance_wish(unsigned node, uint64_t k)
+{
+	return pack(TYPE_ACT, node, WISHES + k);
+}
+
 struct instance instance_fault(enum fault fault, unsigned node, uint64_t k)
 {
 	return pack((unsigned)fault, node, k);
+}
+
+uint64_t instance_number(struct instance instance)
+{
+	return instance.packed & ((UINT64_C(1) << NODE_SHIFT) - 1);
+}
+
+unsigned instance_sort(struct instance instance)
+{
+	if (instance_is_fault(instance))
+		return (unsigned)(instance.packed >> TYPE_SHIFT);
+	return instance_number(instance) < WISHES ? FAULT_COUNT : FAULT_COUNT + 1;
+}
+
+unsigned instance_node(struct instance instance)
+{
+	return (unsigned)(instance.packed >> NODE_SHIFT) & 0xFFFF;
+}
+
+bool instance_is_fault(struct instance instance)
+{
+	return instance.packed >> TYPE_SHIFT != TYPE_ACT;
 }
 
 /* --- what a seed says -------------------------------------------------------------------- */
@@ -123,14 +155,67 @@ static int compare(const void *a, const void *b)
 	return x->packed < y->packed ? -1 : x->packed > y->packed;
 }
 
+static bool has_tablet(const uint64_t words[PLAN_TABLETS_WORDS], unsigned tablet)
+{
+	return tablet > 0 && (words[(tablet - 1) / 64] >> ((tablet - 1) % 64) & 1) != 0;
+}
+
+bool instance_counts(struct instance instance)
+{
+	const uint64_t kind = (instance_number(instance) >> KIND_SHIFT) & 0x3F;
+
+	if (!instance_is_fault(instance))
+		return false;
+	switch ((enum fault)instance_sort(instance)) {
+	case FAULT_CLOCK_SET:
+	case FAULT_SLEEP:
+	case FAULT_CENTRE_CLOCK:
+		return false;
+	case FAULT_NO_LINK:
+		return kind != 0;
+	case FAULT_IO:
+	case FAULT_SYNC:
+	case FAULT_LIE:
+	case FAULT_FULL:
+	case FAULT_READ_ONLY:
+	case FAULT_BUSY:
+	case FAULT_KILL_POINT:
+	case FAULT_KILL_CALL:
+		return kind != SITE_TABLET_ACT && kind != SITE_CENTRE_ACT && kind != SITE_CLOCK;
+	case FAULT_LOST_UP:
+	case FAULT_LOST_DOWN:
+	case FAULT_TWICE_NOW:
+	case FAULT_TWICE_LATE:
+	case FAULT_REORDERED:
+	case FAULT_CUT:
+	case FAULT_STALLED:
+	case FAULT_PORTAL:
+	case FAULT_OLD_ANSWER:
+	case FAULT_STATUS:
+	case FAULT_TOO_LARGE:
+	case FAULT_BITS:
+	case FAULT_BITS_UP:
+	case FAULT_COUNT:
+		break;
+	}
+	return true;
+}
+
+bool pin_fits(const struct pin *pin, struct instance instance, int64_t elapsed_ms)
+{
+	return pin->instance.packed >> KIND_SHIFT == instance.packed >> KIND_SHIFT && elapsed_ms >= pin->at_ms - PIN_EARLY_MS;
+}
+
+bool plan_is_away(const struct plan *plan, unsigned tablet)
+{
+	return has_tablet(plan->away, tablet);
+}
+
 bool plan_has(const struct plan *plan, struct instance instance, int64_t elapsed_ms)
 {
-	const unsigned type = (unsigned)(instance.packed >> TYPE_SHIFT);
-	const unsigned node = (unsigned)(instance.packed >> NODE_SHIFT) & 0xFFFF;
-
 	if (elapsed_ms > plan->until_ms)
 		return false;
-	if (type == TYPE_ACT && node > 0 && (plan->silent[(node - 1) / 64] >> ((node - 1) % 64) & 1) != 0)
+	if (!instance_is_fault(instance) && has_tablet(plan->silent, instance_node(instance)))
 		return false;
 	return plan->only == NULL ||
 	       bsearch(&instance, plan->only, plan->only_count, sizeof instance, compare) != NULL;
@@ -173,6 +258,62 @@ static void set_number(struct plan *plan, const struct number_row *row, int64_t 
 		*(int64_t *)at = value;
 }
 
+/* "3", or "3-5" for all of first … last. */
+static void write_range(struct buf *out, uint64_t first, uint64_t last)
+{
+	buf_printf(out, " %" PRIu64, first);
+	if (last > first)
+		buf_printf(out, "-%" PRIu64, last);
+}
+
+static void write_tablets(const struct plan *plan, const char *word, const uint64_t words[PLAN_TABLETS_WORDS], struct buf *out)
+{
+	unsigned last;
+
+	for (unsigned t = 1; t <= plan->tablets; t = last + 1) {
+		last = t;
+		if (!has_tablet(words, t))
+			continue;
+		while (last < plan->tablets && has_tablet(words, last + 1))
+			last++;
+		buf_printf(out, "%s", word);
+		write_range(out, t, last);
+		buf_add_byte(out, '\n');
+	}
+}
+
+static const char *sort_name(unsigned sort)
+{
+	return sort < FAULT_COUNT ? FAULTS[sort] : sort == FAULT_COUNT ? "act" : "wish";
+}
+
+/* What is of the same sort and node stands in one line, as far as it has room. */
+static void write_only(const struct plan *plan, struct buf *out)
+{
+	const struct instance *only = plan->only;
+	const size_t count = plan->only_count;
+	size_t last, began = 0;
+
+	if (only != NULL && count == 0)
+		buf_printf(out, "only nothing\n");
+	for (size_t i = 0; only != NULL && i < count; i = last + 1) {
+		const unsigned sort = instance_sort(only[i]), node = instance_node(only[i]);
+		const uint64_t zero = only[i].packed - instance_number(only[i]) + (sort == FAULT_COUNT + 1 ? WISHES : 0);
+
+		last = i;
+		while (last + 1 < count && only[last + 1].packed == only[last].packed + 1 && instance_sort(only[last + 1]) == sort &&
+		       last + 1 - i < RANGE_MAX)
+			last++;
+		if (i == 0 || instance_sort(only[i - 1]) != sort || instance_node(only[i - 1]) != node || out->len - began > LINE_FULL) {
+			buf_printf(out, "%sonly %s %u", i == 0 ? "" : "\n", sort_name(sort), node);
+			began = out->len;
+		}
+		write_range(out, only[i].packed - zero, only[last].packed - zero);
+	}
+	if (only != NULL && count > 0)
+		buf_add_byte(out, '\n');
+}
+
 void plan_write(const struct plan *plan, bool all, struct buf *out)
 {
 	struct plan own;
@@ -182,22 +323,25 @@ void plan_write(const struct plan *plan, bool all, struct buf *out)
 	for (size_t i = 0; i < NUMBER_COUNT; i++)
 		if (all || get_number(plan, &NUMBERS[i]) != get_number(&own, &NUMBERS[i]))
 			buf_printf(out, "%s %" PRId64 "\n", NUMBERS[i].name, get_number(plan, &NUMBERS[i]));
+	if (all) {
+		memset(own.odds, 0, sizeof own.odds);
+		memset(own.weight, 0, sizeof own.weight);
+		buf_printf(out, "faults none\nworks none\n");
+	}
 	for (int f = 0; f < FAULT_COUNT; f++)
-		if (plan->odds[f] != own.odds[f] || all)
+		if (plan->odds[f] != own.odds[f])
 			buf_printf(out, "fault %s %" PRIu32 "\n", FAULTS[f], plan->odds[f]);
 	for (int w = 0; w < WORK_COUNT; w++)
-		if (plan->weight[w] != own.weight[w] || all)
+		if (plan->weight[w] != own.weight[w])
 			buf_printf(out, "work %s %" PRIu32 "\n", WORKS[w], plan->weight[w]);
-	for (unsigned t = 0; t < plan->tablets; t++)
-		if ((plan->silent[t / 64] >> (t % 64) & 1) != 0)
-			buf_printf(out, "silent %u\n", t + 1);
-	if (plan->only != NULL && plan->only_count == 0)
-		buf_printf(out, "only nothing\n");
-	for (size_t i = 0; plan->only != NULL && i < plan->only_count; i++) {
-		const uint64_t packed = plan->only[i].packed, k = packed & ((UINT64_C(1) << NODE_SHIFT) - 1);
-		const unsigned type = (unsigned)(packed >> TYPE_SHIFT), node = (unsigned)(packed >> NODE_SHIFT) & 0xFFFF;
+	write_tablets(plan, "silent", plan->silent, out);
+	write_tablets(plan, "away", plan->away, out);
+	write_only(plan, out);
+	for (size_t i = 0; i < plan->pin_count; i++) {
+		const struct instance instance = plan->pins[i].instance;
 
-		buf_printf(out, "only %s %u %" PRIu64 "\n", type == TYPE_ACT ? "act" : FAULTS[type], node, k);
+		buf_printf(out, "at %" PRId64 " %s %u %" PRIu64 "\n", plan->pins[i].at_ms, sort_name(instance_sort(instance)),
+			   instance_node(instance), instance_number(instance));
 	}
 }
 
@@ -213,6 +357,8 @@ struct reading {
 	struct plan *plan;
 	struct instance *only;
 	size_t count, room;
+	struct pin *pins;
+	size_t pin_count;
 };
 
 static void add_only(struct reading *r, unsigned type, unsigned node, uint64_t k)
@@ -225,23 +371,74 @@ static void add_only(struct reading *r, unsigned type, unsigned node, uint64_t k
 	r->only[r->count++] = pack(type, node, k);
 }
 
+/* " 3-5 7": each range in turn. False: that's no range, or one of too many. *text moves on. */
+static bool read_range(const char **text, uint64_t *first, uint64_t *last)
+{
+	char *end;
+
+	if (**text != ' ' || (*text)[1] < '0' || (*text)[1] > '9')
+		return false;
+	*first = *last = strtoull(*text + 1, &end, 10);
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+		*last = strtoull(end + 1, &end, 10);
+	*text = end;
+	return *last >= *first && *last - *first < RANGE_MAX && (*end == ' ' || *end == '\0');
+}
+
 static bool read_only_line(struct reading *r, const char *line)
 {
+	uint64_t first, last, zero = 0;
 	char word[32];
+	int type, len = 0;
 	unsigned node;
-	uint64_t k;
-	int type;
 
 	if (r->only == NULL)
 		r->only = calloc(r->room = 64, sizeof *r->only);
 	if (strcmp(line, "only nothing") == 0)
 		return true;
-	if (sscanf(line, "only %31s %u %" SCNu64, word, &node, &k) != 3)
+	if (sscanf(line, "only %31s %u%n", word, &node, &len) != 2 || line[len] == '\0' || node > PLAN_TABLETS_MAX)
 		return false;
-	type = strcmp(word, "act") == 0 ? TYPE_ACT : name_index(FAULTS, FAULT_COUNT, word);
-	if (type < 0 || node > PLAN_TABLETS_MAX || k >> NODE_SHIFT != 0)
+	type = name_index(FAULTS, FAULT_COUNT, word);
+	if (strcmp(word, "act") == 0 || strcmp(word, "wish") == 0)
+		type = TYPE_ACT;
+	if (strcmp(word, "wish") == 0)
+		zero = WISHES;
+	for (line += len; type >= 0 && *line != '\0';) {
+		if (!read_range(&line, &first, &last) || (zero + last) >> NODE_SHIFT != 0)
+			return false;
+		for (uint64_t k = first; k <= last; k++)
+			add_only(r, (unsigned)type, node, zero + k);
+	}
+	return type >= 0;
+}
+
+static bool read_pin(struct reading *r, const char *line)
+{
+	int64_t at_ms;
+	char word[32];
+	unsigned node;
+	uint64_t k;
+	int fault;
+
+	if (sscanf(line, "at %" SCNd64 " %31s %u %" SCNu64, &at_ms, word, &node, &k) != 4 || node > PLAN_TABLETS_MAX ||
+	    k >> NODE_SHIFT != 0 || (fault = name_index(FAULTS, FAULT_COUNT, word)) < 0)
 		return false;
-	add_only(r, (unsigned)type, node, k);
+	r->pins = realloc(r->pins, (r->pin_count + 1) * sizeof *r->pins);
+	assert(r->pins != NULL);
+	r->pins[r->pin_count++] = (struct pin){ pack((unsigned)fault, node, k), at_ms };
+	return true;
+}
+
+static bool read_tablets(uint64_t words[PLAN_TABLETS_WORDS], const char *text)
+{
+	uint64_t first, last;
+
+	do {
+		if (!read_range(&text, &first, &last) || first < 1 || last > PLAN_TABLETS_MAX)
+			return false;
+		for (uint64_t t = first - 1; t < last; t++)
+			words[t / 64] |= UINT64_C(1) << (t % 64);
+	} while (*text != '\0');
 	return true;
 }
 
@@ -268,8 +465,18 @@ static bool read_line(struct reading *r, const char *line)
 		plan->weight[at] = odds;
 		return true;
 	}
-	if (sscanf(line, "silent %" SCNu64, &number) == 1 && number >= 1 && number <= PLAN_TABLETS_MAX) {
-		plan->silent[(number - 1) / 64] |= UINT64_C(1) << ((number - 1) % 64);
+	if (strncmp(line, "at ", 3) == 0)
+		return read_pin(r, line);
+	if (strncmp(line, "silent ", 7) == 0)
+		return read_tablets(plan->silent, line + 6);
+	if (strncmp(line, "away ", 5) == 0)
+		return read_tablets(plan->away, line + 4);
+	if (strcmp(line, "faults none") == 0) {
+		memset(plan->odds, 0, sizeof plan->odds);
+		return true;
+	}
+	if (strcmp(line, "works none") == 0) {
+		memset(plan->weight, 0, sizeof plan->weight);
 		return true;
 	}
 	if (sscanf(line, "%31s %" SCNd64, word, &value) == 2)
@@ -282,11 +489,11 @@ static bool read_line(struct reading *r, const char *line)
 }
 
 /* One line, as much of it as there is room for. */
-static bool next_line(FILE *in, char line[128])
+static bool next_line(FILE *in, char line[PLAN_LINE_SIZE])
 {
 	int c;
 
-	if (fgets(line, 128, in) == NULL)
+	if (fgets(line, PLAN_LINE_SIZE, in) == NULL)
 		return false;
 	if (strchr(line, '\n') == NULL)
 		while ((c = fgetc(in)) != EOF && c != '\n')
@@ -295,7 +502,7 @@ static bool next_line(FILE *in, char line[128])
 	return true;
 }
 
-bool plan_read(struct plan *plan, FILE *in, char line_out[128])
+bool plan_read(struct plan *plan, FILE *in, char line_out[PLAN_LINE_SIZE])
 {
 	struct reading r = { .plan = plan };
 
@@ -307,6 +514,7 @@ bool plan_read(struct plan *plan, FILE *in, char line_out[128])
 			break;
 		if (!read_line(&r, line_out)) {
 			free(r.only);
+			free(r.pins);
 			return false;
 		}
 	}
@@ -314,5 +522,16 @@ bool plan_read(struct plan *plan, FILE *in, char line_out[128])
 		qsort(r.only, r.count, sizeof *r.only, compare);
 	plan->only = r.only;
 	plan->only_count = r.count;
+	plan->pins = r.pins;
+	plan->pin_count = r.pin_count;
 	return plan->seed != 0;
+}
+
+void plan_free(struct plan *plan)
+{
+	free((void *)(uintptr_t)plan->only);
+	free((void *)(uintptr_t)plan->pins);
+	plan->only = NULL;
+	plan->pins = NULL;
+	plan->only_count = plan->pin_count = 0;
 }

@@ -20,12 +20,11 @@
 #define BATCH_WINDOW_MS 40
 #define TOGETHER_MAX 64
 #define EVENTS_MAX 10000
-#define WISHES (UINT64_C(1) << 38)
 #define EVENTS_A_DAY_MAX 2000 /* of a tablet; a bad one has some 300 */
 #define HOUR_MS INT64_C(3600000)
 #define ROUNDS_MAX 3
 #define ROUND_MS (20 * 60000)
-#define STOCK_TABLETS_MAX 6
+#define STOCK_TABLETS_MAX 32
 
 /* --- trace and findings ------------------------------------------------------------------------ */
 
@@ -46,6 +45,10 @@ void sim_tell(struct sim *sim, const struct node *node, const char *format, ...)
 	va_end(args);
 	hash_add(sim, line);
 	sim->lines++;
+	if (sim->witness != NULL) {
+		sim->witness->lines = sim->lines;
+		sim->witness->elapsed_ms = sim_elapsed_ms(sim);
+	}
 	if (sim->told != NULL)
 		(void)fprintf(sim->told, "# %s\n", line);
 }
@@ -73,31 +76,48 @@ void sim_met(struct sim *sim, enum met met)
 	sim->met[met]++;
 }
 
-bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times)
+static bool strikes_by_pin(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k)
+{
+	const struct instance here = instance_fault(fault, node, *k);
+
+	for (size_t i = 0; i < sim->plan.pin_count; i++)
+		if (!sim->pins_struck[i] && pin_fits(&sim->plan.pins[i], here, sim_elapsed_ms(sim))) {
+			*k = instance_number(sim->plan.pins[i].instance);
+			return true;
+		}
+	return false;
+}
+
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k, uint32_t times)
 {
 	const struct plan *plan = &sim->plan;
 	struct dice dice;
 
 	assert(times > 0);
-	if (sim->phase != PHASE_FAULTS || plan->odds[fault] == 0)
+	if (sim->phase != PHASE_FAULTS)
 		return false;
-	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, k);
-	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, k), sim_elapsed_ms(sim));
+	if (strikes_by_pin(sim, fault, node, k))
+		return true;
+	if (plan->odds[fault] == 0)
+		return false;
+	dice = dice_at(plan->seed, SITE_COUNT + (unsigned)fault, node, *k);
+	return dice_below(&dice, plan->odds[fault]) < times && plan_has(plan, instance_fault(fault, node, *k), sim_elapsed_ms(sim));
 }
 
-bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k)
+bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k)
 {
 	return sim_strikes_often(sim, fault, node, k, 1);
 }
 
 void sim_struck(struct sim *sim, struct instance instance)
 {
-	if (sim->struck_count == sim->struck_room) {
-		sim->struck_room = sim->struck_room * 2 + 64;
-		sim->struck = realloc(sim->struck, sim->struck_room * sizeof *sim->struck);
-		assert(sim->struck != NULL);
-	}
-	sim->struck[sim->struck_count++] = instance;
+	struct witness *witness = sim->witness;
+
+	for (size_t i = 0; i < sim->plan.pin_count; i++)
+		if (sim->plan.pins[i].instance.packed == instance.packed)
+			sim->pins_struck[i] = true;
+	if (witness != NULL && witness->struck_count < WITNESS_STRUCK_MAX)
+		witness->struck[witness->struck_count++] = (struct struck){ instance, sim_elapsed_ms(sim) };
 }
 
 int64_t sim_elapsed_ms(const struct sim *sim)
@@ -285,7 +305,7 @@ static void answer(struct sim *sim, struct sim_tablet *t, struct flight *flight)
 /* Asked by a person, or a look for news. Wishes count like acts, under numbers of their own. */
 static void want(struct sim *sim, struct sim_tablet *t, uint64_t k)
 {
-	const struct instance wish = instance_act(t->node.index, WISHES + k);
+	const struct instance wish = instance_wish(t->node.index, k);
 
 	if (!plan_has(&sim->plan, wish, sim_elapsed_ms(sim)))
 		return;
@@ -361,7 +381,7 @@ static void run_until(struct sim *sim, int64_t until_ms)
 	while (!sim_is_wrong(sim) && sim_step(sim, until_ms))
 		if (sim->steps > most)
 			sim_wrong(sim, "I22", "%" PRIu64 " events, and no end", sim->steps);
-	if (sim->now_ms < until_ms)
+	if (sim->now_ms < until_ms && !sim_is_wrong(sim))
 		sim->now_ms = until_ms;
 }
 
@@ -378,6 +398,7 @@ struct stocked {
 };
 
 struct sim_stock {
+	struct witness *witness;
 	struct schema small, whole;
 	struct stocked made[2][STOCK_TABLETS_MAX + 1];
 };
@@ -390,6 +411,11 @@ struct sim_stock *sim_stock_new(void)
 	schema_init(&stock->small, WORLD_ROWS, WORLD_ROWS_COUNT, 1);
 	schema_init(&stock->whole, SCHEMA_DOORSTEP, SCHEMA_DOORSTEP_COUNT, SCHEMA_DOORSTEP_VERSION);
 	return stock;
+}
+
+void sim_stock_witness(struct sim_stock *stock, struct witness *witness)
+{
+	stock->witness = witness;
 }
 
 void sim_stock_free(struct sim_stock *stock)
@@ -473,6 +499,12 @@ static void set_clocks(struct sim *sim)
 	}
 }
 
+void sim_stock_make(struct sim_stock *stock, const struct plan *plan)
+{
+	if (plan->tablets <= STOCK_TABLETS_MAX && stock->made[plan->whole][plan->tablets].centre == NULL)
+		sim_free(sim_open(stock, plan, NULL));
+}
+
 struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *told)
 {
 	struct sim *sim = calloc(1, sizeof *sim);
@@ -483,8 +515,10 @@ struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *tol
 	sim->now_ms = SIM_START_MS;
 	sim->hash = UINT64_C(0xCBF29CE484222325);
 	sim->told = told;
+	sim->witness = stock->witness;
+	sim->pins_struck = calloc(plan->pin_count + 1, sizeof *sim->pins_struck);
 	sim->tablets = calloc(plan->tablets, sizeof *sim->tablets);
-	assert(sim->tablets != NULL);
+	assert(sim->tablets != NULL && sim->pins_struck != NULL);
 	sim_centre_open(&sim->centre, sim);
 	disk_make_default(sim->centre.node.disk);
 	sqlite3_randomness(0, NULL);
@@ -499,7 +533,7 @@ struct sim *sim_open(struct sim_stock *stock, const struct plan *plan, FILE *tol
 	sim->judge = judge_new(sim);
 	judge_committed(sim);
 	for (unsigned i = 1; i <= plan->tablets; i++)
-		if (!tablet_start(sim_tablet(sim, i)))
+		if (!plan_is_away(plan, i) && !tablet_start(sim_tablet(sim, i)))
 			abort();
 	return sim;
 }
@@ -521,8 +555,8 @@ void sim_free(struct sim *sim)
 		tablet_close(sim_tablet(sim, i));
 	sim_centre_close(&sim->centre);
 	free(sim->heap);
+	free(sim->pins_struck);
 	free(sim->tablets);
-	free(sim->struck);
 	free(sim);
 }
 
@@ -548,6 +582,8 @@ static void heal(struct sim *sim)
 		disk_limit(node->disk, 0);
 		disk_read_only(node->disk, false);
 		node->sick = false;
+		if (plan_is_away(&sim->plan, i))
+			continue;
 		start(sim, node, node->restarts);
 		if (i == 0)
 			continue;
@@ -602,6 +638,8 @@ static void open_anew(struct sim *sim)
 	for (unsigned i = 1; i <= sim->plan.tablets && !sim_is_wrong(sim); i++) {
 		struct sim_tablet *t = sim_tablet(sim, i);
 
+		if (plan_is_away(&sim->plan, i))
+			continue;
 		tablet_stop(t);
 		if (tablet_start(t))
 			check_file(sim, &t->node, t->replica.db.handle);
@@ -641,7 +679,8 @@ struct sim *sim_play(struct sim_stock *stock, const struct plan *plan, FILE *tol
 		heal(sim);
 	run_until(sim, sim->now_ms + 3 * ENGINE_LIMITS.backoff_ms_max + 120000);
 	for (unsigned i = 1; i <= sim->plan.tablets && !sim_is_wrong(sim); i++)
-		ghost_check_live(sim_tablet(sim, i));
+		if (!plan_is_away(plan, i))
+			ghost_check_live(sim_tablet(sim, i));
 	if (!sim_is_wrong(sim)) {
 		work_end(sim);
 		sim_rounds(sim);

@@ -185,15 +185,35 @@ struct sim {
 	uint64_t lines;          /* of the trace */
 	uint64_t hash;           /* FNV-1a, 64 bits, of the trace */
 	FILE *told;              /* trace lines go there too; NULL = nowhere */
-	struct instance *struck; /* acts and faults that took effect, in order */
-	size_t struck_count, struck_room;
+	struct witness *witness; /* NULL: nobody */
+	bool *pins_struck;       /* plan.pin_count */
 	char invariant[8];       /* "I5"; "" = nothing is wrong */
 	char wrong[SIM_WRONG_SIZE];
+};
+
+#define WITNESS_STRUCK_MAX 65536
+
+struct struck {
+	struct instance instance;
+	int64_t at_ms; /* true time since the beginning */
+};
+
+/* Sees a run from outside: how far it came, and what struck, until something was wrong. In memory that outlives a process
+ * which dies of the run (attempt.h). */
+struct witness {
+	uint64_t lines;      /* of the trace */
+	int64_t elapsed_ms;  /* true time of the newest one */
+	size_t struck_count; /* acts and faults that took effect, in order; as many as there is room for */
+	struct struck struck[WITNESS_STRUCK_MAX];
 };
 
 /* What runs have in common and need not make anew: disks with a centre and enrolled tablets on them. One thread's. */
 struct sim_stock;
 struct sim_stock *sim_stock_new(void);
+/* Makes what a plan needs of it, so that child processes need not, each for itself. */
+void sim_stock_make(struct sim_stock *stock, const struct plan *plan);
+/* From now on runs are seen by this witness, which counts on from what it says. NULL: by nobody. */
+void sim_stock_witness(struct sim_stock *stock, struct witness *witness);
 void sim_stock_free(struct sim_stock *stock);
 
 /* Centre and tablets, enrolled and running, with empty replicas: for scenarios that are told step by step, in PHASE_BEGIN
@@ -221,11 +241,12 @@ void sim_wrong(struct sim *sim, const char *invariant, const char *format, ...) 
 bool sim_is_wrong(const struct sim *sim);
 void sim_met(struct sim *sim, enum met met);
 
-/* Does this fault strike here, by chance and plan? Asking counts nothing. In PHASE_FAULTS only. */
-bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t k);
+/* Does this fault strike here, by chance and plan? Asking counts nothing. In PHASE_FAULTS only. *k becomes the number by
+ * whose dice it does so, and which sim_struck is told: another one for a pin of the plan. */
+bool sim_strikes(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k);
 /* The same, and so many times as often: for a place to which runs seldom come. */
-bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t k, uint32_t times);
-/* An act or a fault took effect (kept for shrinking). */
+bool sim_strikes_often(const struct sim *sim, enum fault fault, unsigned node, uint64_t *k, uint32_t times);
+/* An act or a fault took effect (its witness keeps it for shrinking). */
 void sim_struck(struct sim *sim, struct instance instance);
 
 struct event *sim_at(struct sim *sim, int64_t at_ms, enum event_kind kind, unsigned node, uint64_t k);

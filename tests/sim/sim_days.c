@@ -24,12 +24,20 @@ static int64_t act_time(const struct sim *sim, enum site site, unsigned node, ui
 	return sim->plan.together ? at_ms - (at_ms - SIM_START_MS) % TOGETHER_MS : at_ms;
 }
 
+/* Once a day at most. */
+static bool strikes(const struct sim *sim, enum fault fault, unsigned node, unsigned day)
+{
+	uint64_t k = day;
+
+	return sim_strikes(sim, fault, node, &k);
+}
+
 static void plan_links(struct sim *sim, unsigned tablet, unsigned day)
 {
 	struct dice dice = dice_at(sim->plan.seed, SITE_LINK, tablet, day);
 	int64_t from_ms;
 
-	if (!sim_strikes(sim, FAULT_NO_LINK, tablet, day))
+	if (!strikes(sim, FAULT_NO_LINK, tablet, day))
 		return;
 	from_ms = some_time(&dice, day);
 	sim_at(sim, from_ms, EVENT_LINK, tablet, 2 * (uint64_t)day);
@@ -41,7 +49,7 @@ static void plan_sleep(struct sim *sim, unsigned tablet, unsigned day)
 {
 	struct dice dice = dice_at(sim->plan.seed, SITE_SLEEP, tablet, day + (UINT64_C(1) << 32));
 
-	if (sim_strikes(sim, FAULT_SLEEP, tablet, day))
+	if (strikes(sim, FAULT_SLEEP, tablet, day))
 		sim_at(sim, some_time(&dice, day), EVENT_SLEEP, tablet, day);
 }
 
@@ -76,7 +84,7 @@ static void plan_clock(struct sim *sim, unsigned node, unsigned day)
 	struct dice dice = dice_at(sim->plan.seed, SITE_CLOCK, node, day + (UINT64_C(1) << 32));
 	int64_t at_ms = some_time(&dice, day);
 
-	if (!sim_strikes(sim, fault, node, day))
+	if (!strikes(sim, fault, node, day))
 		return;
 	/* Often right behind something that was typed and has not left, or shortly before something is; and there is an answer by the
 	 * new clock before that leaves. */
@@ -126,9 +134,11 @@ void sim_plan_days(struct sim *sim)
 
 	for (unsigned day = 0; day < plan->days; day++) {
 		for (unsigned i = 0; i <= plan->tablets; i++)
-			plan_clock(sim, i, day);
+			if (!plan_is_away(plan, i))
+				plan_clock(sim, i, day);
 		for (unsigned i = 1; i <= plan->tablets; i++)
-			plan_day_of(sim, i, day);
+			if (!plan_is_away(plan, i))
+				plan_day_of(sim, i, day);
 		plan_centre_day(sim, day);
 		plan_access_day(sim, day);
 	}

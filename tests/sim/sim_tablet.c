@@ -247,10 +247,13 @@ static void end_exchange(struct sim_tablet *t, enum status st, const struct exch
 static void lose_link_amid(struct sim_tablet *t)
 {
 	struct sim *sim = t->node.sim;
-	const uint64_t k = AMID_CATCH_UP + t->exchanges;
-	struct dice dice = dice_at(sim->plan.seed, SITE_LINK, t->node.index, k);
+	uint64_t k = AMID_CATCH_UP + t->exchanges;
+	struct dice dice;
 
-	if (!sim_strikes(sim, FAULT_NO_LINK, t->node.index, k) || !dice_one_in(&dice, 2))
+	if (!sim_strikes(sim, FAULT_NO_LINK, t->node.index, &k))
+		return;
+	dice = dice_at(sim->plan.seed, SITE_LINK, t->node.index, k);
+	if (!dice_one_in(&dice, 2))
 		return;
 	sim_struck(sim, instance_fault(FAULT_NO_LINK, t->node.index, k));
 	tablet_link(t, false);

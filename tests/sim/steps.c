@@ -196,7 +196,6 @@ static void put_all(struct steps *s, enum steps_mode mode)
 	sim->centre.node = s->centre;
 	sim->centre.batches = s->batches;
 	sim->centre.alone_until_ms = 0;
-	sim->struck_count = 0;
 	sim->steps = 0;
 	for (unsigned i = 0; i < sim->plan.tablets; i++)
 		put_tablet(&sim->tablets[i], &s->tablets[i]);

@@ -40,7 +40,7 @@ static size_t list(const char *folder, char (*names)[NAME_SIZE])
 
 static bool play(struct sim_stock *stock, struct attempt *attempt, const char *folder, const char *name, size_t number)
 {
-	char path[2 * NAME_SIZE], line[128] = "";
+	char path[2 * NAME_SIZE], line[PLAN_LINE_SIZE] = "";
 	struct plan plan;
 	FILE *in;
 	bool good;
@@ -54,8 +54,8 @@ static bool play(struct sim_stock *stock, struct attempt *attempt, const char *f
 		printf("not ok %zu - %s can be read: \"%s\"\n", number, name, line);
 		return false;
 	}
-	attempt_run(attempt, stock, &plan, NULL);
-	free((void *)(uintptr_t)plan.only);
+	attempt_run(attempt, stock, &plan, NULL, ATTEMPT_SECONDS_MAX);
+	plan_free(&plan);
 	good = attempt->invariant[0] == '\0';
 	if (!good)
 		printf("# %s: %s\n", attempt->invariant, attempt->wrong);

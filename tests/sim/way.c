@@ -41,7 +41,7 @@ static bool strikes(struct sim_tablet *t, enum fault fault, uint64_t exchange, e
 {
 	struct sim *sim = t->node.sim;
 
-	if (!sim_strikes(sim, fault, t->node.index, exchange))
+	if (!sim_strikes(sim, fault, t->node.index, &exchange))
 		return false;
 	sim_struck(sim, instance_fault(fault, t->node.index, exchange));
 	sim_tell(sim, &t->node, "%s", met_text(met));

@@ -90,7 +90,8 @@ void work_begin(struct sim *sim)
 	for (unsigned day = 0; sim->plan.whole && day < sim->plan.days; day++)
 		begin_joint_note(sim, day);
 	for (unsigned i = 1; i <= sim->plan.tablets; i++)
-		begin_tablet(sim, i);
+		if (!plan_is_away(&sim->plan, i))
+			begin_tablet(sim, i);
 	must(sim_centre_act_end(&sim->centre));
 }
 
