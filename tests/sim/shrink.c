@@ -69,7 +69,8 @@ static void empty(struct shrinking *s)
 
 /* --- simpler numbers ---------------------------------------------------------------------------- */
 
-enum simple { SIMPLE_RECORDS, SIMPLE_BUDGET, SIMPLE_SLOW, SIMPLE_TOGETHER, SIMPLE_PROGRAM, SIMPLE_POWER, SIMPLE_CLOCKS, SIMPLE_COUNT };
+enum simple { SIMPLE_RECORDS, SIMPLE_BUDGET, SIMPLE_SLOW, SIMPLE_TOGETHER, SIMPLE_PROGRAM, SIMPLE_POWER, SIMPLE_CLOCKS,
+              SIMPLE_COVERS, SIMPLE_WITHDRAWALS, SIMPLE_COUNT };
 
 /* Was it not so simple before? */
 static bool make_simple(struct plan *plan, enum simple what)
@@ -98,6 +99,12 @@ static bool make_simple(struct plan *plan, enum simple what)
 	case SIMPLE_CLOCKS:
 		plan->honest_clocks = true;
 		return !before.honest_clocks;
+	case SIMPLE_COVERS:
+		plan->covers = false;
+		return before.covers;
+	case SIMPLE_WITHDRAWALS:
+		plan->withdrawals = false;
+		return before.withdrawals;
 	case SIMPLE_COUNT:
 		break;
 	}
