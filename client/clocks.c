@@ -208,19 +208,20 @@ enum status clocks_look_alone(struct replica *r)
 
 /* --- edits of ours --------------------------------------------------------------------- */
 
-int64_t clocks_edit(struct replica *r)
+enum status clocks_edit(struct replica *r, int64_t *edit_out)
 {
 	enum status st = ST_OK;
 	bool row = false;
-	int64_t edit = 0;
 	sqlite3_stmt *stmt = db_prepare(&r->db, "SELECT edit FROM ds_state", &st);
 
+	*edit_out = 0;
 	if (stmt == NULL)
-		return 0;
-	if (db_step(&r->db, stmt, &row) == ST_OK && row)
-		edit = db_column_int(stmt, 0);
+		return st;
+	st = db_step(&r->db, stmt, &row);
+	if (st == ST_OK && row)
+		*edit_out = db_column_int(stmt, 0);
 	db_done(stmt);
-	return edit;
+	return st;
 }
 
 enum status clocks_stamp(struct replica *r, const struct kind *kind, const struct id *id, int64_t edit)

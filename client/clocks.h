@@ -23,8 +23,8 @@ enum status clocks_look(struct replica *r) MUST_CHECK;
 /* The same in a transaction of its own, which it begins only where something is to be recorded. */
 enum status clocks_look_alone(struct replica *r) MUST_CHECK;
 
-/* The number of the newest edit; 0 where it can't be read. */
-int64_t clocks_edit(struct replica *r);
+/* The number of the newest edit. */
+enum status clocks_edit(struct replica *r, int64_t *edit_out) MUST_CHECK;
 
 /* Give the edits of this record that have this number or a higher one the clock since boot: our
  * own save made them just now, in the caller's transaction. */

@@ -171,8 +171,9 @@ static enum status reuse(struct replica *r, uint64_t n, struct arena *arena, str
 
 	if (st != ST_OK)
 		return failure_set(why, st, NULL, NULL, NULL);
-	edit = clocks_edit(r);
-	st = read_returned(r, n, arena, change);
+	st = clocks_edit(r, &edit);
+	if (st == ST_OK)
+		st = read_returned(r, n, arena, change);
 	if (st == ST_NOT_FOUND)
 		(void)failure_set(why, st, "No change of this number was given back.", "Nothing was changed.",
 				  "See which changes were returned, and name one of them.");
@@ -238,8 +239,9 @@ enum status journal_bring_back(struct replica *r, const struct kind *kind, const
 
 	if (st != ST_OK)
 		return failure_set(why, st, NULL, NULL, NULL);
-	edit = clocks_edit(r);
-	st = kind->writer == WRITER_CENTRE ? ST_NOT_FOUND : bring_back(r, &key);
+	st = clocks_edit(r, &edit);
+	if (st == ST_OK)
+		st = kind->writer == WRITER_CENTRE ? ST_NOT_FOUND : bring_back(r, &key);
 	if (st == ST_OK)
 		st = clocks_stamp(r, kind, id, edit + 1);
 	if (st == ST_OK)

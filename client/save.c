@@ -571,12 +571,12 @@ enum status save_create(struct replica *r, const struct kind *kind, struct id *i
 static enum status delete_write(struct replica *r, const struct kind *kind, const struct id *id, struct failure *why)
 {
 	char sql[128];
-	int64_t version = 0;
-	const int64_t edit = clocks_edit(r);
+	int64_t version = 0, edit = 0;
 	enum status status = row_version(r, kind, id, &version);
 	sqlite3_stmt *stmt = NULL;
 
 	(void)snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE id=?1", kind->name);
+	status = status == ST_OK ? clocks_edit(r, &edit) : status;
 	if (status == ST_OK)
 		stmt = db_prepare(&r->db, sql, &status);
 	if (stmt == NULL)

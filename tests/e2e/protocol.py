@@ -97,7 +97,7 @@ class KindName(Form):
 RESULTS = {0: "accepted", 1: "judged", 2: "held", 3: "returned"}
 VERDICTS = {0: "accepted", 1: "merged", 2: "superseded"}
 REASONS = {1: "not-yours", 2: "waits", 3: "exists", 4: "unknown", 5: "invalid", 6: "number", 7: "rights",
-           8: "unreadable", 9: "closed"}
+           8: "unreadable", 9: "closed", 10: "withdrawn"}
 NOTICES = {1: "numbers-missing", 2: "cursor-refused", 3: "counter-used", 4: "schema-unknown",
            5: "send-whole", 6: "withdrawn"}
 STEADINESS = {0: "unknown", 1: "nothing-since", 2: "agreed"}

@@ -77,8 +77,8 @@ static bool wal_is_there(const struct handle *h)
 	return false;
 }
 
-/* On a disk that can't be written the memory is made by nobody: a reader that finds a WAL goes on
- * with an index of its own. */
+/* On a disk that can't be written the memory is made by nobody: a reader that finds a WAL goes on with an index of its
+ * own, and reads on that way, also once the disk can be written, until it has closed. */
 static int map_read_only(struct handle *h, size_t region, void volatile **out)
 {
 	if (region < h->node->region_count) {
@@ -88,7 +88,10 @@ static int map_read_only(struct handle *h, size_t region, void volatile **out)
 	}
 	if (h->node->region_count > 0)
 		return SQLITE_READONLY;
-	return wal_is_there(h) ? SQLITE_READONLY_CANTINIT : disk_fail(h->disk, SQLITE_CANTOPEN, EROFS);
+	if (wal_is_there(h))
+		return SQLITE_READONLY_CANTINIT;
+	h->map_read_only = false;
+	return disk_fail(h->disk, SQLITE_CANTOPEN, EROFS);
 }
 
 int disk_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **out)
@@ -100,7 +103,7 @@ int disk_shm_map(sqlite3_file *file, int region, int size, int extend, void vola
 	*out = NULL;
 	if (!disk_passes(h->disk, DISK_SHM, h->role))
 		return SQLITE_IOERR_SHMMAP;
-	if (!h->mapped)
+	if (!h->mapped && !h->map_read_only)
 		h->map_read_only = h->disk->read_only;
 	if (h->map_read_only)
 		return map_read_only(h, (size_t)region, out);
@@ -161,6 +164,7 @@ int disk_shm_unmap(sqlite3_file *file, int delete)
 
 	(void)delete;
 	h->mapped = false;
+	h->map_read_only = false;
 	h->shared = h->exclusive = 0;
 	for (const struct handle *other = h->node->handles; other != NULL; other = other->next)
 		if (other->mapped)

@@ -151,8 +151,7 @@ static struct model_group_end judge_rule(const struct standing *now, size_t i, s
 	if (rule == RULE_TEXT) end = (struct model_group_end){ end.allowed | MAY(MODEL_MERGED) | (decided ? 0 : MAY(MODEL_STANDS)), true };
 	if (rule == RULE_PROGRESS && is_ending(theirs) && is_ending(ours)) end.conflict = !same(ours, theirs);
 	if (rule == RULE_PROGRESS && is_ending(theirs) && !is_ending(ours) && !decided) end.allowed = MAY(MODEL_STANDS) | MAY(MODEL_MERGED);
-	if (rule == RULE_NEWEST || (rule == RULE_PROGRESS && !end.conflict && is_ending(ours) == is_ending(theirs)))
-		end.allowed = decided ? end.allowed : newest(now, &now->change->groups[i]);
+	if (rule == RULE_NEWEST || (rule == RULE_PROGRESS && !end.conflict && is_ending(ours) == is_ending(theirs))) end.allowed = decided ? end.allowed : newest(now, &now->change->groups[i]);
 	if (rule != RULE_SET) return end;
 	char *merged = set_merge(from->values[first], ours, theirs);
 	end.conflict = merged != NULL && strlen(merged) > now->kind->fields[first].max;
@@ -168,12 +167,10 @@ static enum { FREE, ADDENDUM, CLOSED } lateness(const struct standing *now, size
 	const uint64_t mask = group_at(kind, first)->mask;
 	const int status = kind_field(kind, "status", 6), why = kind_field(kind, "status_reason", 13);
 	const bool note = same(kind->name, "note"), adds = note && now->change->device == 0 && same(old[status], "signed") && same(new[status], "amended");
-	if (!is_closed(kind, word) || all_same(mask, new, old) ||
-	    (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL)) return FREE;
+	if (!is_closed(kind, word) || all_same(mask, new, old) || (mask & (kind->mask_stays | BIT(MARK))) == 0 || (first == MARK && new[MARK] == NULL)) return FREE;
 	if (first == MARK || (mask & BIT(status)) == 0) return note ? ADDENDUM : CLOSED;
 	if (((same(new[status], "entered-in-error") && !same(old[status], new[status])) || adds) &&
-	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old))
-		return FREE;
+	    all_same(mask & ~BIT(status) & ~BIT(why < 0 ? status : why), new, old)) return FREE;
 	return note ? ADDENDUM : CLOSED;
 }
 static bool leads_to(const struct model *model, const struct model_change *at, unsigned num, uint64_t n) /* down, by own numbers */
@@ -194,8 +191,12 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 	const bool told = all_same(mask, change->values, now->values);
 	struct standing from;
 	origin_of(now->model, change, &change->groups[i], &from);
-	for EACH_CHANGE(at, now->model, change) /* a deletion never beats an edit */
-		if (first == MARK && !told && change->values[MARK] != NULL && at->edits && is_news(at, change, from.seq)) return ONLY(MODEL_SUPERSEDED);
+	unsigned may_stand = MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0);
+	for EACH_CHANGE(at, now->model, change) { /* a deletion never beats an edit that stands; one that the deleter has typed over, it may */
+		if (first != MARK || told || change->values[MARK] == NULL || !at->edits || !is_news(at, change, from.seq)) continue;
+		for EACH_FIELD(f, kind) if (now->set_by[f] == at) return ONLY(MODEL_SUPERSEDED);
+		may_stand |= MAY(MODEL_SUPERSEDED);
+	}
 	if (lateness(now, first) == ADDENDUM) return ONLY(MODEL_SUPERSEDED);
 	const struct model_change *last = &now->set_by[first]->change;
 	const int signature = same(kind->name, "note") ? place_of(change, group_at(kind, (size_t)kind->closing)->num) : -1;
@@ -204,8 +205,7 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 	for EACH_CHANGE(at, now->model, change) /* who went on from what was held, and was taken, has replaced it */
 		if (!signs && change->device != 0 && at->state == TAKEN && at->change.device == change->device && leads_to(now->model, &at->change, num, change->n) &&
 		    at->verdicts[place_of(&at->change, num)] != MODEL_SUPERSEDED && !same(kind->name, "conflict")) return ONLY(told ? MODEL_SAME : MODEL_SUPERSEDED);
-	if (first == MARK || last->seq <= from.seq || (all_same(mask, from.values, now->values) && !last->decision))
-		return (struct model_group_end){ MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0), false };
+	if (first == MARK || last->seq <= from.seq || (all_same(mask, from.values, now->values) && !last->decision)) return (struct model_group_end){ may_stand, false };
 	if (told) return ONLY(MODEL_SAME);
 	if (signs) return /* as a whole, exactly */ ONLY(lateness(now, (size_t)kind->closing) == ADDENDUM ? MODEL_SUPERSEDED : MODEL_STANDS);
 	return judge_rule(now, i, first, &from);
