@@ -508,15 +508,16 @@ static enum status is_merged(const struct trial *trial, size_t g, bool *out)
 	return st == ST_NOMEM ? st : ST_OK;
 }
 
-/* Has another author set something since, that the deleter had not seen? */
+/* Has another author set something since, or brought the record back, that the deleter had not seen? */
 static enum status overtaken(const struct trial *trial, const struct base *base, bool *out)
 {
 	const struct record *record = trial->record;
+	const uint64_t seen = base->known ? base->seq : 0;
 	enum status st = ST_OK;
 
-	*out = false;
+	*out = record->deletion.seq > seen && record->deletion.device != trial->source->device;
 	for (size_t g = 0; g < record->kind->group_count && st == ST_OK && !*out; g++) {
-		if (record->groups[g].seq <= (base->known ? base->seq : 0))
+		if (record->groups[g].seq <= seen)
 			continue;
 		*out = record->groups[g].device != trial->source->device;
 		if (!*out)

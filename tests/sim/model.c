@@ -20,7 +20,7 @@ struct entry { /* one change */
 	char *sent[SCHEMA_FIELDS_MAX], *stands[SCHEMA_FIELDS_MAX]; /* stands: what does, where anything of it does */
 	enum model_verdict verdicts[SCHEMA_FIELDS_MAX + 1];
 	enum { TAKEN, HELD, GONE } state; /* gone: given back, or taken later as another entry */
-	bool edits, revives; /* something of it stands, or a person is asked; it brings back what was deleted unseen by its author */
+	bool edits, asked, revives; /* something of it stands, or a person is asked; it brings back what was deleted unseen by its author */
 	struct entry *next, *next_in_bucket, *next_assignment;
 };
 struct model {
@@ -136,8 +136,7 @@ static char *set_merge(const char *base, const char *ours, const char *theirs)
 		memcpy(end + 1, word, word_len(word));
 		end += word_len(word) + 1;
 	}
-	*end = ']';
-	return end != out ? out : (free(out), NULL); /* as an empty set is */
+	return *end = ']', end != out ? out : (free(out), NULL); /* as an empty set is */
 }
 static bool is_ending(const char *status) { return same(status, "done") || same(status, "not-done") || same(status, "cancelled"); }
 /* The rules of section 7, where the base has been replaced meanwhile. */
@@ -194,7 +193,7 @@ static struct model_group_end judge_group(const struct standing *now, size_t i)
 	unsigned may_stand = MAY(MODEL_STANDS) | (told && first == MARK ? MAY(MODEL_SAME) : 0);
 	for EACH_CHANGE(at, now->model, change) { /* a deletion never beats an edit that stands; one that the deleter has typed over, it may */
 		if (first != MARK || told || change->values[MARK] == NULL || !at->edits || !is_news(at, change, from.seq)) continue;
-		for EACH_FIELD(f, kind) if (now->set_by[f] == at) return ONLY(MODEL_SUPERSEDED);
+		for EACH_FIELD(f, kind) if (at->asked || now->set_by[f] == at) return ONLY(MODEL_SUPERSEDED);
 		may_stand |= MAY(MODEL_SUPERSEDED);
 	}
 	if (lateness(now, first) == ADDENDUM) return ONLY(MODEL_SUPERSEDED);
@@ -311,7 +310,8 @@ static void settle(struct model *model, struct entry *entry, const enum model_ve
 	const struct model_change *change = &entry->change;
 	struct standing now, from;
 	stand(model, change, UINT64_MAX, &now);
-	entry->revives = !change->create && now.values[MARK] != NULL && place_of(change, SCHEMA_GROUP_DELETED) < 0;
+	entry->revives = !change->create && now.values[MARK] != NULL && place_of(change, SCHEMA_GROUP_DELETED) < 0 &&
+			 (change->device == 0 || now.set_by[MARK]->change.device != change->device); /* who deletes knows what they wrote */
 	for EACH_FIELD(f, entry->kind) {
 		const int place = place_of(change, group_at(entry->kind, f)->num);
 		if (place < 0) continue;
@@ -321,9 +321,9 @@ static void settle(struct model *model, struct entry *entry, const enum model_ve
 		entry->stands[f] = rule == RULE_SET ? set_merge(from.values[f], now.values[f], change->values[f]) :
 						      copy(rule == RULE_TEXT ? merged[f] : change->values[f]);
 		const bool lost = verdict == MODEL_SUPERSEDED && !change->create && judge_group(&now, (size_t)place).conflict; /* a person is asked */
-		entry->edits = entry->edits || ((f != MARK || change->values[MARK] == NULL) && verdict != MODEL_SAME && (verdict != MODEL_SUPERSEDED || lost));
-		const bool own = now.set_by[MARK] != NULL && change->device != 0 && now.set_by[MARK]->change.device == change->device;
-		entry->revives = entry->revives && !own && is_news(now.set_by[MARK], change, from.seq); /* who deletes knows what they wrote */
+		entry->asked |= lost, entry->edits = entry->edits || ((f != MARK || change->values[MARK] == NULL) && verdict != MODEL_SAME && (verdict != MODEL_SUPERSEDED || lost) &&
+			       (verdict != MODEL_STANDS || change->decision || !same(now.values[f], entry->stands[f]))); /* it changes something */
+		entry->revives = entry->revives && is_news(now.set_by[MARK], change, from.seq);
 	}
 	entry->revives = entry->revives && entry->edits;
 	entry->state = TAKEN;

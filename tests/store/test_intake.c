@@ -447,6 +447,19 @@ static void a_deletion_upon_ones_own_edit_never_beats_what_was_merged_into_it(vo
 	assert_true(agency_record(&s->a, "contact", &id)->deleted);
 }
 
+/* Ben brought it back as it was: nothing but that shows that somebody wants it. */
+static void a_deletion_never_beats_that_the_record_was_brought_back(void **state)
+{
+	struct scene *s = *state;
+	struct id id = scene_record(s, "contact", "phone", "1");
+	uint64_t base = s->a.chain.seq;
+
+	assert_accepted(scene_ann(s, deletion(s, &id, agency_seq(base), true)));
+	assert_accepted(scene_ben(s, deletion(s, &id, agency_seq(s->a.chain.seq), false)));
+	assert_verdict(scene_ann(s, deletion(s, &id, agency_seq(base), true)), GROUP_SUPERSEDED);
+	assert_false(agency_record(&s->a, "contact", &id)->deleted);
+}
+
 /* --- once, and in order --- */
 
 static void the_same_change_again_has_the_same_outcome_and_no_effect(void **state)
@@ -590,6 +603,7 @@ int main(void)
 		TEST(a_deletion_upon_ones_own_edits_stands),
 		TEST(an_edit_in_conflict_brings_back_what_was_deleted_meanwhile),
 		TEST(a_deletion_upon_ones_own_edit_never_beats_what_was_merged_into_it),
+		TEST(a_deletion_never_beats_that_the_record_was_brought_back),
 		TEST(the_same_change_again_has_the_same_outcome_and_no_effect),
 		TEST(a_judged_change_again_has_the_same_groups),
 		TEST(every_change_taken_has_a_sequence_of_its_own),
