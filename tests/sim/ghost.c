@@ -379,38 +379,44 @@ static void check_deleted(struct sim_tablet *t, const struct ghost *o)
 			  t->node.name, ghost_name(t->node.sim, o).text);
 }
 
-/* The record that somebody deletes. */
-struct deletion {
+/* The record that somebody looks at before they take away what it holds. */
+struct look_back {
 	struct ghost_tablet *gt;
 	struct ghost_past past;
 };
 
+static struct look_back look_back_at(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id)
+{
+	return (struct look_back){ .gt = ghost_tablet(sim, tablet),
+				   .past = { .kind = kind, .id = *id, .until = sim->ghosts->count } };
+}
+
 static void was_known(void *ctx, uint32_t number)
 {
-	struct deletion *d = ctx;
-	struct ghost_tablet *gt = d->gt;
+	struct look_back *back = ctx;
+	struct ghost_tablet *gt = back->gt;
 
 	gt->pasts = ghost_room(gt->pasts, gt->past_count, &gt->past_room, sizeof *gt->pasts);
-	gt->pasts[gt->past_count] = d->past;
+	gt->pasts[gt->past_count] = back->past;
 	gt->pasts[gt->past_count++].number = number;
 }
 
 void ghost_deleted(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id)
 {
-	struct deletion deletion = { .past = { .kind = kind, .id = *id, .until = sim->ghosts->count } };
+	struct look_back back;
 	struct ghost_tablet *gt;
 	struct ghost_look look;
 	bool looks;
 
 	if (tablet == 0)
 		return;
-	gt = ghost_tablet(sim, tablet);
-	deletion.gt = gt;
+	back = look_back_at(sim, tablet, kind, id);
+	gt = back.gt;
 	looks = ghost_look_begin(&look, sim_tablet(sim, tablet));
 	if (looks)
 		ghost_take_up(look.t);
-	if (!looks || !ghost_each_gone(look.t, kind, id, was_known, &deletion))
-		was_known(&deletion, 0);
+	if (!looks || !ghost_each_gone(look.t, kind, id, was_known, &back))
+		was_known(&back, 0);
 	for (size_t i = 0; i < gt->open_count; i++) {
 		struct ghost *o = ghost_at(sim->ghosts, gt->open[i]);
 
@@ -422,6 +428,25 @@ void ghost_deleted(struct sim *sim, unsigned tablet, uint8_t kind, const struct 
 	}
 	if (looks)
 		ghost_look_end(&look);
+}
+
+void ghost_looked_at(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id)
+{
+	struct look_back back = look_back_at(sim, tablet, kind, id);
+	const struct kind *of = schema_kind_num(sim->schema, kind);
+	struct ghost_look look;
+
+	if (!ghost_look_begin(&look, sim_tablet(sim, tablet)))
+		return;
+	for (size_t f = 0; f < of->field_count; f++) {
+		struct ghost page = { .word = { .tablet = tablet, .kind = kind, .id = *id, .field = (uint8_t)f } };
+
+		ghost_see(look.t, &page);
+		for (size_t i = 0; i < page.screen_count; i++)
+			was_known(&back, page.screen[i]);
+		free(page.screen);
+	}
+	ghost_look_end(&look);
 }
 
 void ghost_rewritten(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id, uint8_t field)
@@ -478,8 +503,8 @@ static bool on_screen(const struct sim *sim, const struct ghost *g, const struct
 	return false;
 }
 
-/* Did its author delete the record before, with that word in it? */
-static bool was_deleted(const struct ghost_tablet *gt, const struct ghost *g, const struct ghost *r)
+/* Did its author take that word away before, knowing it, with something that holds no word of theirs? */
+static bool was_taken_away(const struct ghost_tablet *gt, const struct ghost *g, const struct ghost *r)
 {
 	for (size_t i = 0; i < gt->past_count; i++) {
 		const struct ghost_past *past = &gt->pasts[i];
@@ -501,7 +526,7 @@ bool ghost_was_shown(struct sim *sim, uint32_t number, uint32_t replaced)
 	if (r->word.tablet == g->word.tablet && replaced < number)
 		return true;
 	rule = ghost_group(sim, g)->rule;
-	if (in_chain(sim, g->word.shown, replaced) || was_deleted(ghost_tablet(sim, g->word.tablet), g, r))
+	if (in_chain(sim, g->word.shown, replaced) || was_taken_away(ghost_tablet(sim, g->word.tablet), g, r))
 		return true;
 	/* Of a single value in the same field the page that was saved counts, and not the row. */
 	if (r->word.field == g->word.field && rule != RULE_TEXT && rule != RULE_SET)

@@ -58,6 +58,9 @@ void ghost_ended(struct sim *sim, const uint32_t *words, size_t count, enum ghos
  * the words that it wrote. What no change took up still has to go out with the deletion, unless the author makes the record
  * again without it: then it was overwritten. */
 void ghost_deleted(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id);
+/* The author looks at the record, and then puts something without a new word over it: what its row holds was seen, by all that
+ * they type there later too. On a tablet, before the act. */
+void ghost_looked_at(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id);
 /* The author may have put something without a new word into the field (typed back, emptied, a returned value): words that the
  * row then no longer holds were overwritten. */
 void ghost_rewritten(struct sim *sim, unsigned tablet, uint8_t kind, const struct id *id, uint8_t field);

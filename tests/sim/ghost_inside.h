@@ -46,7 +46,7 @@ struct ghost_note {
 	uint64_t hash;
 };
 
-/* Somebody deleted a record knowing what its row held: a word of it, from then on seen. */
+/* Somebody deleted a record, or used a returned value again, knowing what the row held: a word of it, from then on seen. */
 struct ghost_past {
 	uint8_t kind;
 	struct id id;

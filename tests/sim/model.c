@@ -320,7 +320,8 @@ static void settle(struct model *model, struct entry *entry, const enum model_ve
 		const enum rule rule = verdict == MODEL_MERGED ? group_at(entry->kind, f)->rule : RULE_NEWEST;
 		entry->stands[f] = rule == RULE_SET ? set_merge(from.values[f], now.values[f], change->values[f]) :
 						      copy(rule == RULE_TEXT ? merged[f] : change->values[f]);
-		const bool lost = verdict == MODEL_SUPERSEDED && !change->create && judge_group(&now, (size_t)place).conflict; /* a person is asked */
+		const struct model_group_end end = verdict == MODEL_SUPERSEDED && !change->create ? judge_group(&now, (size_t)place) : ONLY(MODEL_SUPERSEDED);
+		const bool lost = end.conflict || (end.allowed & MAY(MODEL_SUPERSEDED)) == 0; /* a person is asked */
 		entry->asked |= lost, entry->edits = entry->edits || ((f != MARK || change->values[MARK] == NULL) && verdict != MODEL_SAME && (verdict != MODEL_SUPERSEDED || lost) &&
 			       (verdict != MODEL_STANDS || change->decision || !same(now.values[f], entry->stands[f]))); /* it changes something */
 		entry->revives = entry->revives && is_news(now.set_by[MARK], change, from.seq);
@@ -374,11 +375,8 @@ bool model_in_scope(const struct model *m, const uint8_t worker[MODEL_ID_SIZE], 
 uint64_t model_last_n(const struct model *model, uint32_t device)
 {
 	uint64_t n = 0;
-	for (const struct entry *at = model->first; at != NULL;) {
-		const bool next = at->change.device == device && at->change.n == n + 1;
-		n += next;
-		at = next ? model->first : at->next;
-	}
+	for (const struct entry *at = model->first, *from = at; at != NULL; at = at != NULL ? at->next : from)
+		if (at->change.device == device && at->change.n == n + 1) n++, at = NULL;
 	return n;
 }
 void model_time(struct model *model, int64_t now_ms) { model->now_ms = now_ms; }

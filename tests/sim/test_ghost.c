@@ -337,6 +337,26 @@ static void whoever_deleted_a_record_had_seen_what_it_held(void **state)
 	assert_false(ghost_was_shown(s->sim, before, held));
 }
 
+static void whoever_used_a_returned_value_again_had_seen_what_it_took_away(void **state)
+{
+	struct scene *s = *state;
+	char text[GHOST_WORD_SIZE];
+	const uint32_t held = ghost_word(s->sim, 0, P, s->kind->num, &s->item, field_of(s, "dose"), text),
+		       other = ghost_word(s->sim, 0, P, s->kind->num, &s->item, field_of(s, "dose"), text),
+		       before = type(s, "dose");
+	uint32_t after;
+
+	meddle(s, "UPDATE item SET dose = 'p3w1.'");
+	(void)lend(s);
+	ghost_looked_at(s->sim, 1, s->kind->num, &s->item);
+	give_back(s);
+	meddle(s, "UPDATE item SET dose = 'returned'");
+	after = type(s, "dose");
+	assert_true(ghost_was_shown(s->sim, after, held));
+	assert_false(ghost_was_shown(s->sim, after, other));
+	assert_false(ghost_was_shown(s->sim, before, held));
+}
+
 static void what_nobody_knew_is_known_after_the_next_start(void **state)
 {
 	struct scene *s = *state;
@@ -730,6 +750,7 @@ int main(void)
 		ROW(what_was_on_the_screen_is_known),
 		ROW(a_group_is_on_the_screen_as_a_whole),
 		ROW(whoever_deleted_a_record_had_seen_what_it_held),
+		ROW(whoever_used_a_returned_value_again_had_seen_what_it_took_away),
 		ROW(what_nobody_knew_is_known_after_the_next_start),
 		ROW(a_deleted_record_keeps_its_words_until_it_is_made_again_without_them),
 		ROW(what_a_deletion_forgets_is_told),

@@ -192,6 +192,7 @@ void work_reuse(struct deed *d)
 	d->may_refuse = true; /* its id was taken meanwhile, or the record was closed */
 	d->rewritten = &place;
 	d->rewritten_mask = place.kind->mask_all;
+	ghost_looked_at(d->sim, d->t->node.index, place.kind->num, &of);
 	deed_begin(d);
 	(void)deed_status(d, journal_reuse(&d->t->replica, (uint64_t)n, &why));
 	(void)deed_end(d, MET_REUSED, "uses returned change %" PRId64 " (%s) again", n, place.kind->name);
